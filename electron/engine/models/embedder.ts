@@ -1,0 +1,28 @@
+// What a loaded model can do for the rest of the engine: turn image files and captions into feature rows.
+import type { Failure } from '../images/spec.ts';
+
+export type Embedder = {
+  id: string;
+  name: string;
+  /** Cache key of its image features: hash of the model file, output, preprocessing and its version. */
+  key: string;
+  /** SHA-256 of the model file (and its external data), hex. */
+  hash: string;
+  dim: number;
+  /** Which output is the feature, such as 'image_embeds'. */
+  output: string;
+  /** The execution provider it really runs on. */
+  device: string;
+  pretrained: boolean;
+  licence: string | null;
+  /** Logit scale (multiplies the cosine) when the model states it. */
+  scale: number | null;
+  /** Images per run that suit the device. */
+  batch: number;
+  /** Feature rows [files.length, dim], not normalised; the rows of failures are zero. */
+  images(files: string[], signal?: AbortSignal): Promise<{ features: Float32Array; failures: Failure[] }>;
+  /** Rows [captions.length, dim] in the same space, not normalised; null when the model has no text side for this output. */
+  text: ((captions: string[], signal?: AbortSignal) => Promise<Float32Array>) | null;
+  /** The model's own classes, in the order of its logits; null when the feature is not logits. */
+  labels: string[] | null;
+};
