@@ -1,0 +1,160 @@
+// Image work on worker threads: batches for the models, full decodes, thumbnails, and what a browser can show.
+import { randomUUID } from 'node:crypto';
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { workerPool } from '../workers/pool.ts';
+import { HOG_DIM } from './hog.ts';
+import type { Failure, Preprocessing } from './spec.ts';
+
+export type ImagePool = {
+  /** Model input, [files.length, 3, height, width]; a file that failed is left as zeros and listed. */
+  preprocess(
+    files: string[],
+    spec: Preprocessing,
+    signal?: AbortSignal,
+  ): Promise<{ pixels: Float32Array; failures: Failure[] }>;
+  /** The built-in features, [files.length, HOG_DIM]; a file that failed is left as zeros and listed. */
+  hog(files: string[], signal?: AbortSignal): Promise<{ features: Float32Array; failures: Failure[] }>;
+  /** Decodes every pixel and says which files cannot be. */
+  verify(files: string[], signal?: AbortSignal): Promise<Failure[]>;
+  /** Path of the cached WebP of the content `hash`, longest edge 256, upright; made at most once. Throws a plain reason. */
+  thumbnail(file: string, hash: string): Promise<string>;
+  /** What a browser is sent: the file as it is (body null), or an upright re-encoding of it. Throws a plain reason. */
+  displayable(file: string, format: string): Promise<{ body: Uint8Array | null; type: string }>;
+  /** Ends the threads; what is under way rejects. */
+  close(): Promise<void>;
+};
+
+/** What workers/image-worker.ts is sent. `out` is shared memory for the whole batch; file i of `files` fills row `first + i`. */
+export type ImageTask =
+  | { kind: 'preprocess'; files: string[]; first: number; spec: Preprocessing; out: Float32Array }
+  | { kind: 'hog'; files: string[]; first: number; out: Float32Array }
+  | { kind: 'verify'; files: string[]; first: number }
+  | { kind: 'thumbnail'; file: string; target: string; temporary: string }
+  | { kind: 'displayable'; file: string; format: string };
+
+/** What it answers, by kind. */
+export type ImageAnswer = {
+  preprocess: Failure[];
+  hog: Failure[];
+  verify: Failure[];
+  thumbnail: null;
+  displayable: { body: Uint8Array | null; type: string };
+};
+
+type Threads = ReturnType<typeof workerPool>;
+type BatchTask = Extract<ImageTask, { first: number }>;
+
+const run = <K extends ImageTask['kind']>(
+  threads: Threads,
+  task: Extract<ImageTask, { kind: K }>,
+): Promise<ImageAnswer[K]> => threads.run(task);
+
+/** Files a worker takes at a time: small enough that all threads stay busy and a cancel is quick, large enough to hide the messages. */
+const chunkSize = (files: number, threads: number) => Math.max(1, Math.min(16, Math.ceil(files / (threads * 4))));
+
+/** Runs `work` on chunks of `files`, with just enough of them under way to keep every thread busy. Aborting ends it between chunks. */
+async function inChunks(
+  files: string[],
+  threads: number,
+  signal: AbortSignal | undefined,
+  work: (chunk: string[], first: number) => Promise<Failure[]>,
+): Promise<Failure[]> {
+  const size = chunkSize(files.length, threads);
+  const failures: Failure[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < files.length) {
+      signal?.throwIfAborted();
+      const first = next;
+      next += size;
+      failures.push(...(await work(files.slice(first, first + size), first)));
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: threads + 1 }, lane));
+  for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason;
+  signal?.throwIfAborted();
+  return failures.sort((a, b) => a.index - b.index);
+}
+
+/**
+ * A pool of `threads` threads for batches, and half as many for the screens, so that a grid of thumbnails
+ * does not wait behind a model. Threads start with the first work and end when idle.
+ */
+export function createImagePool(threads: number, thumbnailDir: string): ImagePool {
+  // sharp decodes on libuv's threads, of which there are four for the whole process unless this is set before their first use.
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, threads + 2));
+  const batch = workerPool('image-worker', threads);
+  const screen = workerPool('image-worker', Math.max(1, threads >> 1));
+  const underWay = new Map<string, Promise<string>>();
+  let closed = false;
+
+  /** A worker that dies (out of memory) takes its chunk with it: its files are tried once more one by one, so that only the guilty one fails. */
+  const send = async (task: BatchTask): Promise<Failure[]> => {
+    try {
+      return await run<BatchTask['kind']>(batch, task);
+    } catch (error) {
+      if (closed) throw error;
+      if (task.files.length === 1)
+        return [{ index: task.first, reason: `could not be worked on: ${(error as Error).message}` }];
+      const failures: Failure[] = [];
+      for (const [i, file] of task.files.entries())
+        failures.push(...(await send({ ...task, files: [file], first: task.first + i })));
+      return failures;
+    }
+  };
+
+  const makeThumbnail = async (file: string, hash: string): Promise<string> => {
+    const folder = join(thumbnailDir, hash.slice(0, 2));
+    const target = join(folder, `${hash}.webp`);
+    if (
+      await access(target).then(
+        () => true,
+        () => false,
+      )
+    )
+      return target;
+    await mkdir(folder, { recursive: true });
+    await run<'thumbnail'>(screen, {
+      kind: 'thumbnail',
+      file,
+      target,
+      temporary: `${target}.${randomUUID().slice(0, 8)}.tmp`,
+    });
+    return target;
+  };
+
+  return {
+    async preprocess(files, spec, signal) {
+      const pixels = sharedFloats(files.length * 3 * spec.height * spec.width);
+      const failures = await inChunks(files, threads, signal, (chunk, first) =>
+        send({ kind: 'preprocess', files: chunk, first, spec, out: pixels }),
+      );
+      return { pixels, failures };
+    },
+    async hog(files, signal) {
+      const features = sharedFloats(files.length * HOG_DIM);
+      const failures = await inChunks(files, threads, signal, (chunk, first) =>
+        send({ kind: 'hog', files: chunk, first, out: features }),
+      );
+      return { features, failures };
+    },
+    verify: (files, signal) =>
+      inChunks(files, threads, signal, (chunk, first) => send({ kind: 'verify', files: chunk, first })),
+    thumbnail(file, hash) {
+      const running = underWay.get(hash);
+      if (running) return running;
+      const made = makeThumbnail(file, hash).finally(() => underWay.delete(hash));
+      underWay.set(hash, made);
+      return made;
+    },
+    displayable: (file, format) => run<'displayable'>(screen, { kind: 'displayable', file, format }),
+    async close() {
+      closed = true;
+      await Promise.all([batch.destroy(), screen.destroy()]);
+    },
+  };
+}
+
+/** Memory every thread sees, so that results are written where they are read. */
+const sharedFloats = (count: number) => new Float32Array(new SharedArrayBuffer(count * 4));
