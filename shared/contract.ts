@@ -1,7 +1,16 @@
 // The whole boundary in one file: what a screen or the shell may ask of the engine, and what the engine announces.
 // Each call takes one JSON object (validated here) and returns JSON. Bytes never travel here; they have URLs (shared/urls.ts).
 import { z } from 'zod';
-import { METHOD_IDS, type PointDetail, type Report, type ResultRow, type SummaryRow, type Crossing, type Shots, type Omission } from './report.ts';
+import {
+  type Crossing,
+  METHOD_IDS,
+  type Omission,
+  type PointDetail,
+  type Report,
+  type ResultRow,
+  type Shots,
+  type SummaryRow,
+} from './report.ts';
 
 // ---------------------------------------------------------------- errors
 
@@ -87,7 +96,10 @@ export type Item = {
 
 export type Problem = { path: string; reason: string };
 /** The same content at several places; labels and splits are listed with the paths. */
-export type DuplicateGroup = { hash: string; items: { id: number; path: string; label: string | null; split: Split | null }[] };
+export type DuplicateGroup = {
+  hash: string;
+  items: { id: number; path: string; label: string | null; split: Split | null }[];
+};
 
 export type RescanResult = { added: number; changed: number; moved: number; deleted: number; unchanged: number };
 
@@ -130,7 +142,11 @@ export type ModelInfo = {
   problem: string | null;
 };
 
-export type ProviderReport = { id: 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml'; available: boolean; reason: string | null };
+export type ProviderReport = {
+  id: 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
+  available: boolean;
+  reason: string | null;
+};
 
 /** What embedding a dataset will cost, measured on a few of its items. */
 export type EmbedForecast = { items: number; cached: number; seconds: number; bytes: number; imagesPerSecond: number };
@@ -231,7 +247,12 @@ export type CaptionScore = {
   classes: string[];
 };
 
-export type TemplateSelection = { templates: string[]; steps: { template: string; trainAccuracy: number }[]; trainAccuracy: number; items: number };
+export type TemplateSelection = {
+  templates: string[];
+  steps: { template: string; trainAccuracy: number }[];
+  trainAccuracy: number;
+  items: number;
+};
 export type TemplateSet = { id: string; name: string; source: string; templates: string[] };
 
 // ---------------------------------------------------------------- settings
@@ -264,7 +285,12 @@ export type AppInfo = {
   memory: number;
 };
 export type CacheInfo = { id: 'thumbnails' | 'features'; bytes: number; entries: number };
-export type FolderListing = { path: string; parent: string | null; places: { name: string; path: string }[]; entries: { name: string; path: string; folder: boolean; images: number | null }[] };
+export type FolderListing = {
+  path: string;
+  parent: string | null;
+  places: { name: string; path: string }[];
+  entries: { name: string; path: string; folder: boolean; images: number | null }[];
+};
 
 // ---------------------------------------------------------------- the calls
 
@@ -291,16 +317,35 @@ export const calls = {
   'dataset.list': none,
   'dataset.get': byId,
   /** `path`: a folder, or a CSV/JSON list of path,label[,split]. The job's params hold the new dataset's id. */
-  'dataset.import': z.object({ path: z.string().min(1), name: z.string().optional(), testFraction: z.number().gt(0).lt(1).default(0.2), splitSeed: z.number().int().min(0).default(0) }),
+  'dataset.import': z.object({
+    path: z.string().min(1),
+    name: z.string().optional(),
+    testFraction: z.number().gt(0).lt(1).default(0.2),
+    splitSeed: z.number().int().min(0).default(0),
+  }),
   'dataset.rename': z.object({ id: z.number().int(), name: z.string().min(1) }),
   'dataset.rescan': byId,
   'dataset.relink': z.object({ id: z.number().int(), path: z.string().min(1) }),
   'dataset.delete': byId,
-  'dataset.items': z.object({ id: z.number().int(), filter: itemFilter.default({}), offset: z.number().int().min(0).default(0), limit: z.number().int().min(1).max(1000).default(200) }),
+  'dataset.items': z.object({
+    id: z.number().int(),
+    filter: itemFilter.default({}),
+    offset: z.number().int().min(0).default(0),
+    limit: z.number().int().min(1).max(1000).default(200),
+  }),
   'dataset.item': z.object({ itemId: z.number().int() }),
   'dataset.problems': z.object({ id: z.number().int(), limit: z.number().int().min(1).max(10000).default(1000) }),
-  'dataset.duplicates': z.object({ id: z.number().int(), only: z.enum(['all', 'leaks', 'conflicts']).default('all'), limit: z.number().int().min(1).max(10000).default(500) }),
-  'dataset.split': z.object({ id: z.number().int(), mode: z.enum(['folders', 'stratified']), testFraction: z.number().gt(0).lt(1).optional(), seed: z.number().int().min(0).optional() }),
+  'dataset.duplicates': z.object({
+    id: z.number().int(),
+    only: z.enum(['all', 'leaks', 'conflicts']).default('all'),
+    limit: z.number().int().min(1).max(10000).default(500),
+  }),
+  'dataset.split': z.object({
+    id: z.number().int(),
+    mode: z.enum(['folders', 'stratified']),
+    testFraction: z.number().gt(0).lt(1).optional(),
+    seed: z.number().int().min(0).optional(),
+  }),
 
   'model.list': none,
   'model.providers': none,
@@ -309,18 +354,36 @@ export const calls = {
   'model.download': z.object({ id: z.string() }),
   'model.remove': z.object({ id: z.string() }),
   /** One image: class probabilities over `labels` (zero-shot), or over the model's own classes. */
-  'model.try': z.object({ id: z.string(), itemId: z.number().int().optional(), path: z.string().optional(), labels: z.array(z.string()).default([]) }),
+  'model.try': z.object({
+    id: z.string(),
+    itemId: z.number().int().optional(),
+    path: z.string().optional(),
+    labels: z.array(z.string()).default([]),
+  }),
   'embed.forecast': z.object({ datasetId: z.number().int(), model: z.string(), output: z.string().optional() }),
   'embed.start': z.object({ datasetId: z.number().int(), model: z.string(), output: z.string().optional() }),
-  'search': z.object({ datasetId: z.number().int(), model: z.string(), text: z.string().optional(), imagePath: z.string().optional(), k: z.number().int().min(1).max(1000).default(20) }),
+  search: z.object({
+    datasetId: z.number().int(),
+    model: z.string(),
+    text: z.string().optional(),
+    imagePath: z.string().optional(),
+    k: z.number().int().min(1).max(1000).default(20),
+  }),
 
   'compare.start': compareParams,
   'compare.list': none,
   'compare.get': byId,
-  'compare.point': z.object({ id: z.number().int(), method: z.enum(METHOD_IDS), model: z.string(), shots: z.union([shots, z.literal(0)]), seed: z.number().int().nullable() }),
+  'compare.point': z.object({
+    id: z.number().int(),
+    method: z.enum(METHOD_IDS),
+    model: z.string(),
+    shots: z.union([shots, z.literal(0)]),
+    seed: z.number().int().nullable(),
+  }),
   'compare.delete': byId,
 
   'prompt.sets': none,
+  /** Throws `conflict` while the dataset's images are not all embedded with the model: run `embed.start` first. */
   'prompt.score': captions.extend({ chosen: z.array(z.number().int()).max(64).default([]) }),
   'prompt.select': captions.extend({ max: z.number().int().min(1).max(100).default(10) }),
 

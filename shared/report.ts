@@ -90,13 +90,35 @@ export type Report = {
   dataset: { name: string; path: string; items: number };
   classes: string[];
   /** Items used, by split and in all; `excluded` counts the list below. */
-  counts: { train: number; val: number; test: number; unlabelled: number; excluded: number; perClass: Record<string, { train: number; val: number; test: number }> };
+  counts: {
+    train: number;
+    val: number;
+    test: number;
+    unlabelled: number;
+    excluded: number;
+    perClass: Record<string, { train: number; val: number; test: number }>;
+  };
   excluded: { path: string; reason: string }[];
   /** The backbone's id; several are joined with ", ". */
   model: string;
   models: ReportModel[];
-  environment: { lab: string; node: string; platform: string; cpu: string; onnxruntime: string | null; threads: number };
-  protocol: { shots: Shots[]; seeds: number; methods: MethodId[]; templates: string[]; classNames: Record<string, string>; validation: string; splitSource: string };
+  environment: {
+    lab: string;
+    node: string;
+    platform: string;
+    cpu: string;
+    onnxruntime: string | null;
+    threads: number;
+  };
+  protocol: {
+    shots: Shots[];
+    seeds: number;
+    methods: MethodId[];
+    templates: string[];
+    classNames: Record<string, string>;
+    validation: string;
+    splitSource: string;
+  };
   results: ResultRow[];
   summary: SummaryRow[];
   crossings: Crossing[];

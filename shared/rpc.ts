@@ -1,6 +1,16 @@
 // One protocol for every transport: a request has an id and is answered once; an event is announced to all.
 // JSON text both ways: {id, call, params} -> {id, result} | {id, error: {code, message}}, and {event, payload}.
-import { type CallName, calls, type ErrorCode, type EventName, type Events, type Handlers, LabError, type Params, type Result } from './contract.ts';
+import {
+  type CallName,
+  calls,
+  type ErrorCode,
+  type EventName,
+  type Events,
+  type Handlers,
+  LabError,
+  type Params,
+  type Result,
+} from './contract.ts';
 
 /** Anything that carries strings both ways: an in-memory pair, a MessagePort, a WebSocket. */
 export type Wire = {
@@ -72,7 +82,8 @@ export function connect(wire: Wire): Client {
 
 /** Validates the params of `call` and runs its handler; throws LabError for both kinds of refusal. */
 export async function dispatch(handlers: Handlers, call: string, params: unknown): Promise<unknown> {
-  if (!Object.hasOwn(calls, call) || !Object.hasOwn(handlers, call)) throw new LabError('bad-request', `There is no call named ${call}.`);
+  if (!Object.hasOwn(calls, call) || !Object.hasOwn(handlers, call))
+    throw new LabError('bad-request', `There is no call named ${call}.`);
   const name = call as CallName;
   const parsed = calls[name].safeParse(params ?? undefined);
   if (!parsed.success) {
@@ -98,7 +109,10 @@ export function serve(handlers: Handlers, log: (error: unknown, call: string) =>
       wire.send(JSON.stringify({ id, result } satisfies Reply));
     } catch (error) {
       if (!(error instanceof LabError)) log(error, call);
-      const { code, message }: WireError = error instanceof LabError ? error : { code: 'internal', message: `${call} failed: ${error instanceof Error ? error.message : String(error)}` };
+      const { code, message }: WireError =
+        error instanceof LabError
+          ? error
+          : { code: 'internal', message: `${call} failed: ${error instanceof Error ? error.message : String(error)}` };
       wire.send(JSON.stringify({ id, error: { code, message } } satisfies Reply));
     }
   }

@@ -1,7 +1,12 @@
 // The three ways messages travel, each behind the same four functions.
 import type { Wire } from './rpc.ts';
 
-type PortLike = { postMessage(text: string): void; close(): void; start?(): void; addEventListener(type: string, listener: (event: { data: string }) => void): void };
+type PortLike = {
+  postMessage(text: string): void;
+  close(): void;
+  start?(): void;
+  addEventListener(type: string, listener: (event: { data: string }) => void): void;
+};
 
 /** The DOM's and Node's MessagePort. */
 export function portWire(port: PortLike): Wire {
@@ -14,7 +19,12 @@ export function portWire(port: PortLike): Wire {
   };
 }
 
-type EmitterPortLike = { postMessage(text: string): void; close(): void; start(): void; on(event: string, listener: (event: { data: string }) => void): unknown };
+type EmitterPortLike = {
+  postMessage(text: string): void;
+  close(): void;
+  start(): void;
+  on(event: string, listener: (event: { data: string }) => void): unknown;
+};
 
 /** Electron's MessagePortMain, as a utilityProcess gets it. */
 export function emitterPortWire(port: EmitterPortLike): Wire {
@@ -27,7 +37,12 @@ export function emitterPortWire(port: EmitterPortLike): Wire {
   };
 }
 
-type SocketLike = { readyState: number; send(text: string): void; close(): void; addEventListener(type: string, listener: (event: { data?: unknown }) => void): void };
+type SocketLike = {
+  readyState: number;
+  send(text: string): void;
+  close(): void;
+  addEventListener(type: string, listener: (event: { data?: unknown }) => void): void;
+};
 
 /** A WebSocket, the browser's or ws's. What is sent after it closed is dropped: its callers were told already. */
 export function socketWire(socket: SocketLike): Wire {

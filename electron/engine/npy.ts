@@ -1,22 +1,39 @@
 // NumPy's .npy files, version 1 and 2: little-endian, C order. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { LabError } from '../../shared/contract.ts';
 
-export type Npy = { shape: number[]; data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array; dtype: string };
+export type Npy = {
+  shape: number[];
+  data: Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
+  dtype: string;
+};
 
 /** Reads f2 (widened to float32), f4, f8, i4, i8 and u1. Throws `bad-request` naming `name` for anything else. */
 export function readNpy(bytes: Uint8Array, name: string): Npy {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 10 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY') throw new LabError('bad-request', `${name} is not a .npy file.`);
+  if (bytes.length < 10 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY')
+    throw new LabError('bad-request', `${name} is not a .npy file.`);
   const long = bytes[6]! >= 2;
   const length = long ? view.getUint32(8, true) : view.getUint16(8, true);
   const start = (long ? 12 : 10) + length;
   const header = new TextDecoder('latin1').decode(bytes.subarray(long ? 12 : 10, start));
   const dtype = /'descr':\s*'([^']+)'/.exec(header)?.[1] ?? '?';
-  const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? '').split(',').map((s) => s.trim()).filter(Boolean).map(Number);
-  if (/'fortran_order':\s*True/.test(header)) throw new LabError('bad-request', `${name} is stored in Fortran order. Save it with numpy.ascontiguousarray first.`);
+  const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? '')
+    .split(',')
+    .map((s) => s.trim())
+    .filter(Boolean)
+    .map(Number);
+  if (/'fortran_order':\s*True/.test(header))
+    throw new LabError(
+      'bad-request',
+      `${name} is stored in Fortran order. Save it with numpy.ascontiguousarray first.`,
+    );
   const count = shape.reduce((a, b) => a * b, 1);
   const size = Number(dtype.slice(2));
-  if (bytes.length < start + count * size) throw new LabError('bad-request', `${name} is cut short: ${shape.join(' x ')} ${dtype} needs ${start + count * size} bytes, the file has ${bytes.length}.`);
+  if (bytes.length < start + count * size)
+    throw new LabError(
+      'bad-request',
+      `${name} is cut short: ${shape.join(' x ')} ${dtype} needs ${start + count * size} bytes, the file has ${bytes.length}.`,
+    );
   const body = bytes.slice(start, start + count * size).buffer;
   switch (dtype) {
     case '<f4':
@@ -32,7 +49,10 @@ export function readNpy(bytes: Uint8Array, name: string): Npy {
     case '<f2':
       return { shape, dtype, data: widen(new Uint16Array(body)) };
     default:
-      throw new LabError('bad-request', `${name} holds ${dtype}; the lab reads float16, float32, float64, int32, int64 and uint8, little-endian.`);
+      throw new LabError(
+        'bad-request',
+        `${name} holds ${dtype}; the lab reads float16, float32, float64, int32, int64 and uint8, little-endian.`,
+      );
   }
 }
 
@@ -43,7 +63,14 @@ function widen(half: Uint16Array): Float32Array {
     const h = half[i]!;
     const exponent = (h >> 10) & 31;
     const fraction = h & 1023;
-    const magnitude = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? Number.NaN : Number.POSITIVE_INFINITY) : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    const magnitude =
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent === 31
+          ? fraction
+            ? Number.NaN
+            : Number.POSITIVE_INFINITY
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
     out[i] = h & 0x8000 ? -magnitude : magnitude;
   }
   return out;

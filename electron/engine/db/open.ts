@@ -20,7 +20,10 @@ CREATE TABLE IF NOT EXISTS feature (
 // better-sqlite3 13 is built for Node-API 10: on an older Node its import ends the process without a word.
 async function loadSqlite() {
   if (Number(process.versions.napi) < 10)
-    throw new LabError('unsupported', `Node ${process.version} is too old for the lab's database (Node-API 10 is needed). Use Node 22.14 or newer.`);
+    throw new LabError(
+      'unsupported',
+      `Node ${process.version} is too old for the lab's database (Node-API 10 is needed). Use Node 22.14 or newer.`,
+    );
   return (await import('better-sqlite3')).default;
 }
 
@@ -42,7 +45,10 @@ export async function openDatabase(file: string): Promise<Database> {
 export function migrate(db: Database, file: string): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version > MIGRATIONS.length)
-    throw new LabError('conflict', `${file} was written by a newer Fewshot Lab (schema ${version}, this one knows ${MIGRATIONS.length}). Update the lab, or use another --data-dir.`);
+    throw new LabError(
+      'conflict',
+      `${file} was written by a newer Fewshot Lab (schema ${version}, this one knows ${MIGRATIONS.length}). Update the lab, or use another --data-dir.`,
+    );
   for (let next = version; next < MIGRATIONS.length; next++)
     db.transaction(() => {
       db.exec(MIGRATIONS[next]!);
@@ -93,7 +99,10 @@ export async function ownDataFolder(dir: string, owner: Owner): Promise<{ releas
     } catch {
       // the holder has not written its name yet
     }
-    throw new LabError('conflict', `The data folder ${dir} is in use by ${holder}. Close it first, or choose another folder with --data-dir.`);
+    throw new LabError(
+      'conflict',
+      `The data folder ${dir} is in use by ${holder}. Close it first, or choose another folder with --data-dir.`,
+    );
   }
   writeFileSync(who, JSON.stringify(owner));
   return {

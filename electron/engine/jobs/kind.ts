@@ -6,8 +6,8 @@ export type JobContext = {
   jobId: number;
   /** Aborted by cancel and at shutdown: check it once a step (`signal.throwIfAborted()`). */
   signal: AbortSignal;
-  /** Stored and announced at most ten times a second. */
-  progress(done: number, total: number, note?: string): void;
+  /** Stored and announced at most ten times a second. `unit` replaces the kind's own while a phase counts something else. */
+  progress(done: number, total: number, note?: string, unit?: string): void;
   /** Batched; drawn live by the screens. */
   metric(name: string, step: number, value: number): void;
   /** A line in this job's own log. */

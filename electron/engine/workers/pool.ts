@@ -2,8 +2,16 @@
 import { Tinypool } from 'tinypool';
 
 /** The file of the worker `name` (workers/NAME.ts, bundled as NAME.js beside this module). */
-export const workerFile = (name: string) => new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
+export const workerFile = (name: string) =>
+  new URL(`./${name}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url).href;
 
 /** A pool of `threads` threads running workers/NAME; end it with `destroy()`. */
 export const workerPool = (name: string, threads: number, workerData?: unknown) =>
-  new Tinypool({ filename: workerFile(name), minThreads: 0, maxThreads: threads, idleTimeout: 10_000, workerData: workerData as object, concurrentTasksPerWorker: 1 });
+  new Tinypool({
+    filename: workerFile(name),
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: 10_000,
+    workerData: workerData as object,
+    concurrentTasksPerWorker: 1,
+  });

@@ -1,0 +1,226 @@
+// The main job: embed a dataset with each backbone, then fit every method at every shot count and seed (DESIGN.md 5).
+// Rows are stored as they come, so that a resumed job fits only what is missing.
+import type { z } from 'zod';
+import { type CompareParams, compareParams, LabError } from '../../../shared/contract.ts';
+import { METHOD_IDS, type Omission, type ReportModel, type ResultRow } from '../../../shared/report.ts';
+import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
+import type { Engine } from '../context.ts';
+import { classNames, type DatasetItem, datasetItems, getDataset } from '../datasets/store.ts';
+import { type GridModel, runGrid } from '../methods/grid.ts';
+import { embedItems } from '../models/embed-dataset.ts';
+import type { Embedder } from '../models/embedder.ts';
+import { classTextFeatures } from '../models/text-features.ts';
+import { LAB_VERSION } from '../program.ts';
+import { environmentOf } from '../report/environment.ts';
+import { buildReport } from '../report/report.ts';
+import { resultRows, storeRow, type TestItem } from '../report/rows.ts';
+import { defineJob, type JobContext } from './kind.ts';
+
+const PUSH_EVERY_MS = 200;
+const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
+
+/** What the comparison works on once the dataset has been read. */
+type Drawn = { items: DatasetItem[]; classes: string[]; excluded: { path: string; reason: string }[] };
+
+export const compareJob = defineJob<CompareParams>({
+  params: compareParams as z.ZodType<CompareParams>,
+  title: ({ datasetId, models }, engine) =>
+    `${getDataset(engine.db, datasetId).name} with ${models.map(modelKey).join(', ')}`,
+  unit: 'fits',
+  lane: 'work',
+  async run(params, job) {
+    const { engine } = job;
+    const comparison = engine.db.prepare('SELECT id FROM comparison WHERE job_id = ?').get(job.jobId) as
+      | { id: number }
+      | undefined;
+    if (!comparison) throw new LabError('not-found', 'The comparison of this job was deleted. Start a new one.');
+    const dataset = getDataset(engine.db, params.datasetId);
+    const drawn = drawItems(engine, params);
+    const names = captionNames(drawn.classes, params.classNames);
+    const templates = params.templates.length > 0 ? params.templates : DEFAULT_TEMPLATES;
+
+    const models: (GridModel & { about: ReportModel })[] = [];
+    const failed = new Map<number, string>();
+    for (const choice of params.models)
+      models.push(await embedWith(choice, drawn.items, { params, names, templates, failed, job }));
+    const used = drawn.items.filter((item) => !failed.has(item.id));
+    for (const item of drawn.items)
+      if (failed.has(item.id)) drawn.excluded.push({ path: item.path, reason: failed.get(item.id)! });
+
+    const test: TestItem[] = used
+      .filter((item) => item.split === 'test' && item.label >= 0)
+      .map((item) => ({ itemId: item.id, path: item.path, hash: item.hash, label: drawn.classes[item.label]! }));
+    engine.db
+      .prepare('UPDATE comparison SET classes = ?, test = ? WHERE id = ?')
+      .run(JSON.stringify(drawn.classes), JSON.stringify(test), comparison.id);
+    const omitted = await fitAll(comparison.id, params, drawn, models, failed, job);
+
+    const results = resultRows(engine.db, comparison.id);
+    const report = buildReport({
+      id: String(comparison.id),
+      createdAt: new Date().toISOString(),
+      dataset: { name: dataset.name, path: dataset.path, items: dataset.items },
+      classes: drawn.classes,
+      items: used.map((item) => ({ label: item.label < 0 ? null : drawn.classes[item.label]!, split: item.split })),
+      excluded: drawn.excluded,
+      models: models.map((model) => model.about),
+      environment: environmentOf(LAB_VERSION, params.threads ?? engine.settings().threads),
+      protocol: {
+        shots: params.shots,
+        seeds: params.seeds,
+        methods: METHOD_IDS.filter((id) => results.some((row) => row.method === id)),
+        templates,
+        classNames: Object.fromEntries(drawn.classes.map((name, c) => [name, names[c]!])),
+        splitSource:
+          dataset.splitSource === 'stratified'
+            ? `stratified, seed ${dataset.splitSeed}, test fraction ${dataset.testFraction}`
+            : dataset.splitSource,
+      },
+      results,
+      omitted,
+    });
+    engine.db.prepare('UPDATE comparison SET report = ? WHERE id = ?').run(JSON.stringify(report), comparison.id);
+    engine.push('compare.changed', { id: comparison.id, results: [], shots: params.shots });
+    return { comparisonId: comparison.id, rows: results.length, omitted: omitted.length };
+  },
+});
+
+/** One name per backbone and chosen output, as rows carry it. */
+export const modelKey = (choice: { id: string; output?: string | undefined }): string =>
+  choice.output ? `${choice.id}:${choice.output}` : choice.id;
+
+/** The dataset's usable items with their classes; a test item whose content is also in train is left out, with the reason. */
+function drawItems(engine: Engine, params: CompareParams): Drawn {
+  const dataset = getDataset(engine.db, params.datasetId);
+  if (dataset.state === 'importing')
+    throw new LabError(
+      'conflict',
+      `${dataset.name} is still being imported. Start the comparison when the import has ended.`,
+    );
+  const { items, excluded } = datasetItems(engine.db, params.datasetId, { keepLeaks: params.keepLeaks });
+  const classes = classNames(engine.db, params.datasetId);
+  const labelled = items.filter((item) => item.label >= 0);
+  const present = new Set(labelled.map((item) => item.label));
+  if (present.size < 2)
+    throw new LabError(
+      'bad-request',
+      `${dataset.name} has ${present.size === 0 ? 'no labelled images' : 'images of one class only'}. A comparison needs at least two classes: one sub-folder each, or a list of path,label.`,
+    );
+  if (!labelled.some((item) => item.split === 'test'))
+    throw new LabError(
+      'bad-request',
+      `${dataset.name} has no test items. Set a split under Data (stratified by seed, or folders train/ and test/).`,
+    );
+  if (!labelled.some((item) => item.split === 'train'))
+    throw new LabError('bad-request', `${dataset.name} has no training items. Set a split under Data.`);
+  return { items, classes, excluded: [...excluded] };
+}
+
+/** What a class is called in captions: as the user wrote it, else its folder's name with _ and - as spaces. */
+const captionNames = (classes: string[], own: Record<string, string>): string[] =>
+  classes.map((name) => own[name] ?? className(name));
+
+type Embedding = {
+  params: CompareParams;
+  names: string[];
+  templates: string[];
+  failed: Map<number, string>;
+  job: JobContext;
+};
+
+async function embedWith(
+  choice: CompareParams['models'][number],
+  items: DatasetItem[],
+  { params, names, templates, failed, job }: Embedding,
+): Promise<GridModel & { about: ReportModel }> {
+  const { engine, signal } = job;
+  const key = modelKey(choice);
+  job.progress(0, items.length, `loading ${key}`, 'images');
+  const embedder: Embedder = await engine.models.embedder(choice.id, {
+    ...(choice.output ? { output: choice.output } : {}),
+    ...(params.device ? { device: params.device } : {}),
+    ...(params.threads ? { threads: params.threads } : {}),
+  });
+  const embedded = await embedItems(engine, embedder, items, {
+    signal,
+    log: job.log,
+    progress: (done, total) => job.progress(done, total, `embedding with ${key}`, 'images'),
+  });
+  for (const { id, reason } of embedded.failures) failed.set(id, reason);
+  const wantsText = params.methods.length === 0 || params.methods.includes('zero-shot');
+  const text = embedder.text && wantsText ? await classTextFeatures(embedder, names, templates, signal) : undefined;
+  return {
+    id: key,
+    features: embedded.features,
+    dim: embedder.dim,
+    ...(text ? { text } : {}),
+    ...(embedder.scale === null ? {} : { scale: embedder.scale }),
+    about: {
+      id: key,
+      name: embedder.name,
+      dim: embedder.dim,
+      output: embedder.output,
+      pretrained: embedder.pretrained,
+      licence: embedder.licence,
+      hash: embedder.hash,
+      device: embedder.device,
+      embedMs: embedded.embedMs,
+      embedded: embedded.embedded,
+    },
+  };
+}
+
+async function fitAll(
+  comparisonId: number,
+  params: CompareParams,
+  drawn: Drawn,
+  models: GridModel[],
+  failed: Map<number, string>,
+  job: JobContext,
+): Promise<Omission[]> {
+  const { engine, signal } = job;
+  const have = new Set(resultRows(engine.db, comparisonId).map(rowKey));
+  const setExpected = engine.db.prepare('UPDATE comparison SET expected = ? WHERE id = ?');
+  let fresh: ResultRow[] = [];
+  let last = 0;
+  const announce = () => {
+    if (fresh.length === 0) return;
+    engine.push('compare.changed', { id: comparisonId, results: fresh, shots: params.shots });
+    fresh = [];
+    last = Date.now();
+  };
+
+  const { omitted, expected } = await runGrid(
+    {
+      classes: drawn.classes,
+      labels: Int32Array.from(drawn.items, (item) => (failed.has(item.id) ? -1 : item.label)),
+      split: Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : 255)),
+      models,
+      methods: params.methods,
+      shots: params.shots,
+      seeds: params.seeds,
+      knnVote: params.knnVote,
+      knnIndex: params.knnIndex,
+      ...(params.threads ? { threads: params.threads } : {}),
+    },
+    {
+      signal,
+      has: (key) => have.has(rowKey(key)),
+      onProgress: (done, total) => {
+        setExpected.run(total, comparisonId);
+        job.progress(done, total, 'fitting', 'fits');
+      },
+      onRow({ predicted, probability, ...row }) {
+        storeRow(engine.db, comparisonId, row, Uint16Array.from(predicted), probability);
+        fresh.push(row);
+        if (Date.now() - last >= PUSH_EVERY_MS) announce();
+      },
+    },
+  );
+  announce();
+  setExpected.run(expected, comparisonId);
+  return omitted;
+}
+
+const rowKey = (row: { method: string; model: string; shots: number | 'all'; seed: number | null }): string =>
+  `${row.method}|${row.model}|${row.shots}|${row.seed}`;
