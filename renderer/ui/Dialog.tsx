@@ -1,0 +1,60 @@
+// A question that must be answered before going on: rare, small, closed by Esc, focus returns to where it came from.
+import { Dialog as BaseDialog } from '@base-ui/react/dialog';
+import type { ReactNode } from 'react';
+import { Button, ErrorNote } from './controls.tsx';
+
+type DialogProps = {
+  open: boolean;
+  onClose(): void;
+  title: string;
+  children: ReactNode;
+  foot?: ReactNode;
+  wide?: boolean;
+};
+
+export function Dialog({ open, onClose, title, children, foot, wide = false }: DialogProps) {
+  return (
+    <BaseDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
+      <BaseDialog.Portal>
+        <BaseDialog.Backdrop className="backdrop" />
+        <BaseDialog.Popup className={wide ? 'dialog wide' : 'dialog'}>
+          <BaseDialog.Title>{title}</BaseDialog.Title>
+          {children}
+          {foot && <div className="dialog-foot">{foot}</div>}
+        </BaseDialog.Popup>
+      </BaseDialog.Portal>
+    </BaseDialog.Root>
+  );
+}
+
+type ConfirmProps = {
+  open: boolean;
+  onClose(): void;
+  title: string;
+  children: ReactNode;
+  action: string;
+  danger?: boolean;
+  busy?: boolean;
+  error?: unknown;
+  onConfirm(): void;
+};
+
+/** States what will happen, and does it on the user's word. */
+export function Confirm({ action, danger = false, busy = false, error, onConfirm, ...rest }: ConfirmProps) {
+  return (
+    <Dialog
+      {...rest}
+      foot={
+        <>
+          <Button onClick={rest.onClose}>Keep things as they are</Button>
+          <Button kind={danger ? 'danger' : 'primary'} disabled={busy} onClick={onConfirm}>
+            {action}
+          </Button>
+        </>
+      }
+    >
+      <div>{rest.children}</div>
+      <ErrorNote error={error} />
+    </Dialog>
+  );
+}

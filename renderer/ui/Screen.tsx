@@ -1,0 +1,117 @@
+// A screen gives its crumbs, at most three actions, its body and its right panel; the frame puts them in their places.
+import { ChevronDown } from 'lucide-react';
+import { type CSSProperties, Fragment, type ReactNode, useEffect, useRef } from 'react';
+import { Button, Menu, type MenuItem } from './controls.tsx';
+import { useKeys } from './keys.ts';
+import { Logo } from './Logo.tsx';
+
+export type Action = {
+  label: string;
+  keys?: string;
+  icon?: ReactNode;
+  primary?: boolean;
+  /** A string says why not. */
+  disabled?: boolean | string | undefined;
+  run?: () => void;
+  /** A list of actions instead of `run`. */
+  menu?: MenuItem[];
+};
+
+export type Crumb = { label: string; onClick?: () => void };
+
+type ScreenProps = {
+  /** Where we are, outermost first: dataset, model, run. */
+  crumbs: Crumb[];
+  /** At most three, the primary one last. Their keys work while the screen is shown. */
+  actions?: Action[];
+  /** Details of the selection; `panelWidth` 270 to 330 px. */
+  panel?: ReactNode;
+  panelWidth?: number;
+  /** Accessible name of the screen. */
+  label: string;
+  children: ReactNode;
+};
+
+export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, children }: ScreenProps) {
+  const main = useRef<HTMLElement>(null);
+  useKeys(
+    actions.map((each) => ({
+      label: each.label,
+      group: label,
+      disabled: Boolean(each.disabled) || !each.run,
+      run: () => each.run?.(),
+      ...(each.keys ? { keys: each.keys } : {}),
+    })),
+  );
+  // Going to a screen puts the focus in it, so that it is never lost; a screen may move it further in.
+  useEffect(() => {
+    const active = document.activeElement;
+    if (!active || active === document.body) main.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <Fragment>
+      <header className="bar">
+        <Logo />
+        <span className="bar-name">Fewshot Lab</span>
+        <nav aria-label="Where you are" className="clip">
+          <ol className="crumbs">
+            {[{ label }, ...crumbs].map((crumb: Crumb, i) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a crumb is its place.
+              <li key={i}>
+                {crumb.onClick ? (
+                  <button type="button" onClick={crumb.onClick}>
+                    {crumb.label}
+                  </button>
+                ) : (
+                  <span className="clip">{crumb.label}</span>
+                )}
+              </li>
+            ))}
+          </ol>
+        </nav>
+        <span className="spacer" />
+        {actions.map((action) =>
+          action.menu ? (
+            <Menu
+              key={action.label}
+              label={action.label}
+              trigger={
+                <>
+                  {action.icon}
+                  {action.label}
+                  <ChevronDown size={14} />
+                </>
+              }
+              items={action.menu}
+            />
+          ) : (
+            <Button
+              key={action.label}
+              kind={action.primary ? 'primary' : 'normal'}
+              icon={action.icon}
+              disabled={action.disabled}
+              keys={action.keys}
+              onClick={() => action.run?.()}
+            >
+              {action.label}
+            </Button>
+          ),
+        )}
+      </header>
+      <main
+        ref={main}
+        tabIndex={-1}
+        aria-label={label}
+        className={panel ? 'main with-panel' : 'main'}
+        style={{ '--panel-width': `${panelWidth}px` } as CSSProperties}
+      >
+        <div className="main-body">{children}</div>
+        {panel && (
+          <aside className="side" aria-label="Details">
+            {panel}
+          </aside>
+        )}
+      </main>
+    </Fragment>
+  );
+}
