@@ -1,6 +1,7 @@
 // The frame: rail, bridge, status line, palette, sheet of keys, and the keys that work everywhere.
 import { type ReactNode, useEffect, useState } from 'react';
 import { Bridge } from './Bridge.tsx';
+import { refuseStrayDrops } from './DropTarget.tsx';
 import { FolderBrowser } from './FolderBrowser.tsx';
 import { KeySheet } from './KeySheet.tsx';
 import { listenToKeys, useKeys } from './keys.ts';
@@ -14,6 +15,7 @@ import { RAIL } from './screens.ts';
 export function Shell({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState<'palette' | 'keys' | null>(null);
   useEffect(listenToKeys, []);
+  useEffect(refuseStrayDrops, []);
   useKeys([
     ...RAIL.map((entry) => ({ keys: entry.keys, label: `Go to ${entry.name}`, run: () => go(entry.id) })),
     { keys: 'Ctrl+,', label: 'Go to Settings', run: () => go('settings') },
