@@ -19,7 +19,7 @@ export function portWire(port: PortLike): Wire {
   };
 }
 
-type EmitterPortLike = {
+export type EmitterPortLike = {
   postMessage(text: string): void;
   close(): void;
   start(): void;
@@ -41,7 +41,7 @@ type SocketLike = {
   readyState: number;
   send(text: string): void;
   close(): void;
-  addEventListener(type: string, listener: (event: { data?: unknown }) => void): void;
+  addEventListener(type: string, listener: (event: { type: string; data?: unknown }) => void): void;
 };
 
 /** A WebSocket, the browser's or ws's. What is sent after it closed is dropped: its callers were told already. */
