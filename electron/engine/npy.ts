@@ -34,7 +34,7 @@ export function readNpy(bytes: Uint8Array, name: string): Npy {
       'bad-request',
       `${name} is cut short: ${shape.join(' x ')} ${dtype} needs ${start + count * size} bytes, the file has ${bytes.length}.`,
     );
-  const body = bytes.slice(start, start + count * size).buffer;
+  const body = new Uint8Array(bytes.subarray(start, start + count * size)).buffer; // a copy: Buffer.slice would be a view
   switch (dtype) {
     case '<f4':
       return { shape, dtype, data: new Float32Array(body) };
