@@ -13,7 +13,6 @@ import {
   type IpcMainInvokeEvent,
   ipcMain,
   MessageChannelMain,
-  shell,
 } from 'electron';
 import type { FileFilter } from '../../shared/host-api.ts';
 import { engineFile, PAGE } from './protocol.ts';
