@@ -1,0 +1,103 @@
+// Which execution providers this machine really has: each is tried on a tiny graph in a process of its own, for a broken
+// driver ends the process that loads it.
+import { fork } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ProviderReport } from '../../../shared/contract.ts';
+import { workerFile } from '../workers/pool.ts';
+import type { Trial } from './trial.ts';
+
+export type Providers = {
+  /** Tries all of them again. */
+  report(): Promise<ProviderReport[]>;
+  /** 'auto': the fastest on the trial, an accelerator only when it is twice as fast as the CPU. */
+  choose(choice: string): Promise<{ device: string; notice: string | null }>;
+};
+
+type Options = { cacheDir: string; inThread(provider: string): Promise<Trial> };
+
+const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+const PLATFORMS: Partial<Record<(typeof PROVIDERS)[number], { platform: NodeJS.Platform; only: string }>> = {
+  dml: { platform: 'win32', only: 'DirectML is part of Windows only.' },
+  coreml: { platform: 'darwin', only: 'Core ML is part of macOS only.' },
+};
+const TRIAL_MS = 30_000;
+
+export function createProviders(options: Options): Providers {
+  let known: Promise<Map<string, Trial>> | null = null;
+  // Electron's binary cannot be forked as Node once its fuses are set; there a marker on disk remembers what crashed.
+  const attempt = process.versions.electron ? (provider: string) => withMarker(options, provider) : inProcess;
+
+  async function tryAll(): Promise<Map<string, Trial>> {
+    const trials = new Map<string, Trial>();
+    for (const provider of PROVIDERS) {
+      const rule = PLATFORMS[provider];
+      const absent = rule && rule.platform !== process.platform;
+      trials.set(provider, absent ? { ok: false, reason: rule.only, milliseconds: 0 } : await attempt(provider));
+    }
+    return trials;
+  }
+
+  const once = () => {
+    known ??= tryAll();
+    return known;
+  };
+
+  return {
+    async report() {
+      known = null;
+      const trials = await once();
+      return PROVIDERS.map((id) => ({ id, available: trials.get(id)?.ok ?? false, reason: trials.get(id)?.reason ?? null }));
+    },
+    async choose(choice) {
+      if (choice === 'cpu') return { device: 'cpu', notice: null };
+      const trials = await once();
+      if (choice === 'auto' || choice === '') return { device: fastest(trials), notice: null };
+      const trial = trials.get(choice);
+      if (trial?.ok) return { device: choice, notice: null };
+      return { device: 'cpu', notice: `The device ${choice} cannot be used (${trial?.reason ?? `the lab knows ${PROVIDERS.join(', ')}`}) The CPU is used instead.` };
+    },
+  };
+}
+
+function fastest(trials: Map<string, Trial>): string {
+  const cpu = trials.get('cpu')?.milliseconds || Number.POSITIVE_INFINITY;
+  let best = { device: 'cpu', milliseconds: cpu / 2 };
+  for (const [device, trial] of trials) if (device !== 'cpu' && trial.ok && trial.milliseconds < best.milliseconds) best = { device, milliseconds: trial.milliseconds };
+  return best.device;
+}
+
+function inProcess(provider: string): Promise<Trial> {
+  return new Promise((resolve) => {
+    const failed = (reason: string) => resolve({ ok: false, reason, milliseconds: 0 });
+    // the runtime and the drivers write to stderr as they please; only the message counts
+    const child = fork(fileURLToPath(workerFile('provider-trial')), [provider], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [] });
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      failed(`It gave no answer within ${TRIAL_MS / 1000} s.`);
+    }, TRIAL_MS);
+    child.once('message', (trial: Trial) => {
+      clearTimeout(timer);
+      resolve(trial);
+    });
+    child.once('error', (error) => failed(`The trial could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      failed(`Its trial crashed (${signal ?? `code ${code}`}): most likely the driver.`);
+    });
+  });
+}
+
+async function withMarker(options: Options, provider: string): Promise<Trial> {
+  if (provider === 'cpu') return options.inThread(provider);
+  const marker = path.join(options.cacheDir, `trial-of-${provider}`);
+  if (existsSync(marker)) return { ok: false, reason: `Its trial at ${readFileSync(marker, 'utf8')} crashed the lab. Delete ${marker} to try again.`, milliseconds: 0 };
+  mkdirSync(options.cacheDir, { recursive: true });
+  writeFileSync(marker, new Date().toISOString());
+  try {
+    return await options.inThread(provider);
+  } finally {
+    rmSync(marker, { force: true });
+  }
+}

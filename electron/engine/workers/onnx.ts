@@ -1,0 +1,116 @@
+// The thread that runs models: onnxruntime-node's `run` is synchronous, so on the main thread it would stop every call.
+// There is only ever one such thread: the runtime fails when two of them use it (onnxruntime #24486).
+import { parentPort } from 'node:worker_threads';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { fromHalf, toHalf } from '../models/half.ts';
+import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
+import { type Encoder, openTokenizer } from '../models/tokenizer.ts';
+import { tryProvider } from '../models/trial.ts';
+
+const sessions = new Map<number, InferenceSession>();
+const tokenizers = new Map<string, Encoder>();
+
+const runtime = async () => (await import('onnxruntime-node')).default;
+
+async function load(request: Extract<OnnxRequest, { kind: 'load' }>): Promise<OnnxAnswer['load']> {
+  const { InferenceSession } = await runtime();
+  const { device, threads } = request;
+  const session = await InferenceSession.create(request.file, {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    // image decoding runs on the same cores: threads that wait must not burn them
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+  sessions.set(request.session, session);
+  return { inputs: session.inputNames.slice(), outputs: session.outputNames.slice() };
+}
+
+async function run(request: Extract<OnnxRequest, { kind: 'run' }>): Promise<OnnxAnswer['run']> {
+  const { Tensor } = await runtime();
+  const session = sessions.get(request.session);
+  if (!session) throw new Error('the session is closed');
+  const feeds: Record<string, Tensor> = {};
+  for (const [name, tensor] of Object.entries(request.feeds)) feeds[name] = makeTensor(Tensor, tensor);
+  const results = await session.run(feeds, request.outputs);
+  const out: Record<string, { data: Float32Array; dims: number[] }> = {};
+  for (const name of request.outputs) {
+    const result = results[name]!;
+    out[name] = { data: toFloats(result), dims: result.dims.slice() };
+    result.dispose();
+  }
+  return out;
+}
+
+function makeTensor(Constructor: typeof Tensor, { type, data, dims }: OnnxTensor): Tensor {
+  if (type !== 'float16') return new Constructor(type as 'float32', data as Float32Array, dims);
+  const halves = toHalf(data as Float32Array);
+  // newer engines have a Float16Array, and onnxruntime-common insists on it there
+  const Float16 = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike) => unknown }).Float16Array;
+  return new Constructor('float16', (Float16 ? new Float16(halves.buffer) : halves) as Uint16Array, dims);
+}
+
+/** A copy of its own, for the runtime's memory is not ours to hand over. */
+function toFloats(tensor: Tensor): Float32Array {
+  const data = tensor.data;
+  if (data instanceof Float32Array) return data.slice();
+  if (data instanceof Uint16Array) return fromHalf(data);
+  return Float32Array.from(data as unknown as ArrayLike<number>, Number);
+}
+
+function tokenize({ settings, texts, pad }: Extract<OnnxRequest, { kind: 'tokenize' }>): OnnxAnswer['tokenize'] {
+  let encoder = tokenizers.get(settings.file);
+  if (!encoder) {
+    encoder = openTokenizer(settings);
+    tokenizers.set(settings.file, encoder);
+  }
+  return encoder.batch(texts, pad);
+}
+
+async function release(session: number): Promise<null> {
+  const open = sessions.get(session);
+  sessions.delete(session);
+  if (sessions.size === 0) tokenizers.clear();
+  await open?.release();
+  return null;
+}
+
+function answer(request: OnnxRequest): Promise<OnnxAnswer[keyof OnnxAnswer]> | OnnxAnswer[keyof OnnxAnswer] {
+  switch (request.kind) {
+    case 'load':
+      return load(request);
+    case 'run':
+      return run(request);
+    case 'tokenize':
+      return tokenize(request);
+    case 'release':
+      return release(request.session);
+    case 'try':
+      return tryProvider(request.provider);
+  }
+}
+
+// One at a time and in order, so that a release never overtakes the run before it.
+let last: Promise<unknown> = Promise.resolve();
+parentPort?.on('message', (request: OnnxRequest & { id: number }) => {
+  last = last.then(async () => {
+    try {
+      const result = await answer(request);
+      parentPort?.postMessage({ id: request.id, result }, buffersOf(result));
+    } catch (error) {
+      parentPort?.postMessage({ id: request.id, error: error instanceof Error ? error.message : String(error) });
+    }
+  });
+});
+
+function buffersOf(result: unknown): ArrayBuffer[] {
+  const found = new Set<ArrayBuffer>();
+  const visit = (value: unknown) => {
+    if (ArrayBuffer.isView(value)) {
+      if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+    } else if (value && typeof value === 'object') for (const inner of Object.values(value)) visit(inner);
+  };
+  visit(result);
+  return [...found];
+}
