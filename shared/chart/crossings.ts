@@ -1,0 +1,172 @@
+// What the chart proves, in words: which line passes which, at how many labels per class.
+import type { Crossing, MethodId, PairedDifference, Shots } from '../report.ts';
+import type { Point, Series } from './series.ts';
+import { METHOD_STYLES } from './style.ts';
+import { compareShots, labelsPerClass, listed, percent, points } from './words.ts';
+
+/** A place in the chart where one line passes another, and the sentence for it. */
+export type Callout = {
+  sentence: string;
+  /** The lines that pass, and the one passed. */
+  over: Series;
+  passing: Series[];
+  /** First measured shot count at which they are ahead. */
+  shots: Shots;
+  /** The measured shot count before it; null when they are ahead from the first on (then nothing crosses). */
+  before: Shots | null;
+};
+
+const at = (series: Series, shots: Shots): Point | undefined =>
+  series.flat ? series.points[0] : series.points.find((point) => point.shots === shots);
+
+/**
+ * Where `a` first has the greater mean than `b`, over the shot counts both have; null when it never has.
+ * `before` is the last shot count measured before that, null when there is none.
+ */
+export function passes(a: Series, b: Series): { shots: Shots; before: Shots | null } | null {
+  const lines = [a, b].filter((one) => !one.flat);
+  const [first, second] = [lines[0], lines[1] ?? lines[0]];
+  if (!first || !second) return null;
+  const common = first.points.map((point) => point.shots).filter((shots) => at(second, shots));
+  let before: Shots | null = null;
+  for (const shots of common.sort(compareShots)) {
+    if (at(a, shots)!.mean > at(b, shots)!.mean) return { shots, before };
+    before = shots;
+  }
+  return null;
+}
+
+/** "the probe", or "the probe on hog" where the chart has several models. */
+const subject = (one: Series, manyModels: boolean): string =>
+  METHOD_STYLES[one.method].subject + (manyModels ? ` on ${one.model}` : '');
+
+function sentence(
+  passing: readonly Series[],
+  over: Series,
+  where: { shots: Shots; before: Shots | null },
+  manyModels: boolean,
+): string {
+  const oneModel = passing.every((one) => one.model === over.model);
+  const names = listed(passing.map((one) => subject(one, manyModels && !oneModel)));
+  const passed = subject(over, manyModels && !oneModel);
+  const tail = manyModels && oneModel ? `, ${over.model}` : '';
+  const many = passing.length > 1;
+  const count = where.shots === 'all' ? 'with all labels' : `at ${labelsPerClass(where.shots)}`;
+  if (where.before === null) return `${names} ${many ? 'are' : 'is'} above ${passed} already ${count}${tail}`;
+  return `${names} ${many ? 'pass' : 'passes'} ${passed} ${count}${tail}`;
+}
+
+/**
+ * The few crossings worth writing into the picture: for each model the first methods to pass its zero-shot line, and
+ * every change of the lead among the other lines. At most `most` of them, zero-shot first.
+ */
+export function callouts(all: readonly Series[], most = 3): Callout[] {
+  const series = all.filter((one) => one.run === null);
+  const manyModels = new Set(series.map((one) => one.model)).size > 1;
+  const zero = series.filter((one) => one.flat).flatMap((flat) => firstOver(flat, series, manyModels) ?? []);
+  return [...zero, ...leads(series, manyModels)].slice(0, most);
+}
+
+function firstOver(flat: Series, series: readonly Series[], manyModels: boolean): Callout | null {
+  const found = series.flatMap((one) => {
+    const where = one.flat || one.model !== flat.model ? null : passes(one, flat);
+    return where ? [{ one, where }] : [];
+  });
+  found.sort((a, b) => compareShots(a.where.shots, b.where.shots));
+  const where = found[0]?.where;
+  if (!where) return null;
+  const passing = found.filter((other) => other.where.shots === where.shots).map((other) => other.one);
+  return { sentence: sentence(passing, flat, where, manyModels), over: flat, passing, ...where };
+}
+
+function leads(series: readonly Series[], manyModels: boolean): Callout[] {
+  const lines = series.filter((one) => !one.flat);
+  const found: Callout[] = [];
+  let leader: Series | null = null;
+  let before: Shots | null = null;
+  for (const shots of [...new Set(lines.flatMap((one) => one.points.map((point) => point.shots)))].sort(compareShots)) {
+    const here = lines.filter((one) => at(one, shots));
+    const best = here.reduce<Series | null>(
+      (top, one) => (!top || at(one, shots)!.mean > at(top, shots)!.mean ? one : top),
+      null,
+    );
+    // A tie leaves the lead where it was.
+    const held = leader && at(leader, shots);
+    if (
+      best &&
+      leader &&
+      before !== null &&
+      held &&
+      at(best, before) &&
+      best !== leader &&
+      at(best, shots)!.mean > held.mean
+    ) {
+      found.push({
+        sentence: sentence([best], leader, { shots, before }, manyModels),
+        over: leader,
+        passing: [best],
+        shots,
+        before,
+      });
+    }
+    if (best && (!held || at(best, shots)!.mean > held.mean)) leader = best;
+    before = shots;
+  }
+  return found;
+}
+
+/** Where the two lines meet between the shot counts `before` and `shots`: 0 at the former, 1 at the latter. */
+export function meeting(a: Series, b: Series, before: Shots, shots: Shots): { t: number; mean: number } {
+  const [a0, a1, b0, b1] = [at(a, before)!.mean, at(a, shots)!.mean, at(b, before)!.mean, at(b, shots)!.mean];
+  const slope = a1 - a0 - (b1 - b0);
+  const t = slope === 0 ? 1 : Math.min(1, Math.max(0, (b0 - a0) / slope));
+  return { t, mean: a0 + t * (a1 - a0) };
+}
+
+export type NamedCrossing = { sentence: string; method: MethodId; over: MethodId; model: string; shots: Shots };
+
+/** Every crossing of the list in words; with paired differences, how large the gap is and whether it is within its interval. */
+export function crossingSentences(
+  crossings: readonly Crossing[],
+  all: readonly Series[],
+  paired: readonly PairedDifference[] = [],
+): NamedCrossing[] {
+  const series = all.filter((one) => one.run === null);
+  const manyModels = new Set(series.map((one) => one.model)).size > 1;
+  return crossings.flatMap((crossing) => {
+    const find = (method: MethodId) => series.find((one) => one.method === method && one.model === crossing.model);
+    const [a, b] = [find(crossing.method), find(crossing.over)];
+    const where = a && b ? passes(a, b) : null;
+    if (!a || !b || !where) return [];
+    const text = sentence([a], b, { shots: crossing.shots, before: where.before }, manyModels);
+    return [{ ...crossing, sentence: text + gap(crossing, paired) }];
+  });
+}
+
+function gap(crossing: Crossing, paired: readonly PairedDifference[]): string {
+  const pair = paired.find(
+    (one) =>
+      one.method === crossing.method &&
+      one.over === crossing.over &&
+      one.model === crossing.model &&
+      one.shots === crossing.shots,
+  );
+  if (!pair) return '';
+  if (pair.ci95 === null) return ` (${points(pair.mean)} points)`;
+  const unsure = Math.abs(pair.mean) <= pair.ci95 ? ', not clear of chance' : '';
+  return ` (${points(pair.mean)} ±${percent(pair.ci95)} points${unsure})`;
+}
+
+/** "the same method on two models": where one backbone passes another, for charts with several. */
+export function modelCrossings(all: readonly Series[]): string[] {
+  const lines = all.filter((one) => one.run === null && !one.flat);
+  const sentences: string[] = [];
+  for (const a of lines) {
+    for (const b of lines) {
+      if (a.method !== b.method || a.model === b.model) continue;
+      const where = passes(a, b);
+      if (where) sentences.push(sentence([a], b, where, true));
+    }
+  }
+  return sentences;
+}
