@@ -127,7 +127,9 @@ function readVision(folder: string, onnx: OnnxFile, config: Json): ModelFolder['
   const json = readJson(file) ?? (config.pretrained_cfg ? config : null);
   if (!json) throw new LabError('bad-request', `${folder} has no preprocessor_config.json, which says how images become the model's input. Copy it from the model's page into the folder.`);
   const merged = json.pretrained_cfg || !config.pretrained_cfg || json.size ? json : config;
-  const preprocessing = readPreprocessing(merged, modelImageSize(pixels, config), file);
+  const read = readPreprocessing(merged, modelImageSize(pixels, config), file);
+  // a model of bytes scales them itself
+  const preprocessing: ModelInput = pixels.type === 'uint8' ? { ...read, rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } : read;
   const [height, width] = spatial(pixels);
   if ((typeof height === 'number' && height !== preprocessing.height) || (typeof width === 'number' && width !== preprocessing.width))
     throw new LabError('bad-request', `${file} makes images of ${preprocessing.width} x ${preprocessing.height}, but ${path.basename(onnx.file)} takes ${width} x ${height}. Put the preprocessor_config.json of this very model beside it.`);

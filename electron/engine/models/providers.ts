@@ -56,7 +56,7 @@ export function createProviders(options: Options): Providers {
       if (choice === 'auto' || choice === '') return { device: fastest(trials), notice: null };
       const trial = trials.get(choice);
       if (trial?.ok) return { device: choice, notice: null };
-      return { device: 'cpu', notice: `The device ${choice} cannot be used (${trial?.reason ?? `the lab knows ${PROVIDERS.join(', ')}`}) The CPU is used instead.` };
+      return { device: 'cpu', notice: `The device ${choice} cannot be used: ${trial?.reason ?? `the lab knows auto, ${PROVIDERS.join(', ')}.`} The CPU is used instead.` };
     },
   };
 }

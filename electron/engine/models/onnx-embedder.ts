@@ -1,0 +1,238 @@
+// An embedder on an ONNX model: images through the worker threads into the vision tower, captions through the
+// tokenizer into the text tower. A single file with both towers is given a dummy for the side that is not asked for.
+import { createHash } from 'node:crypto';
+import { LabError, type ModelInfo } from '../../../shared/contract.ts';
+import type { ImagePool } from '../images/pool.ts';
+import type { Failure } from '../images/spec.ts';
+import type { Embedder } from './embedder.ts';
+import { channelsLast, type FeatureOutput, type ModelFolder, type OnnxFile } from './folder.ts';
+import type { OnnxValue } from './onnx-header.ts';
+import { poolRows } from './pooling.ts';
+import type { OnnxTensor, Sessions } from './sessions.ts';
+import type { Tokens } from './tokenizer.ts';
+
+/** Part of the cache key: raise it when pixels of the same settings change. */
+const PREPROCESSING_VERSION = 1;
+/** Captions a run. */
+const TEXT_BATCH = 64;
+/** Larger batches were no faster on a CPU and cost more when they are interrupted; an accelerator wants more at once. */
+const CPU_BATCH = 16;
+const ACCELERATOR_BATCH = 64;
+
+export type OnnxEmbedderOptions = {
+  info: ModelInfo;
+  folder: ModelFolder;
+  sessions: Sessions;
+  images: () => ImagePool;
+  /** SHA-256 of the vision file. */
+  hash: string;
+  output?: string;
+  device: string;
+  threads: number;
+};
+
+type Vision = NonNullable<ModelFolder['vision']>;
+type Run = (onnx: OnnxFile, feeds: Record<string, OnnxTensor>, output: string) => Promise<{ data: Float32Array; dims: number[] }>;
+
+/** Loads the model. Throws `unsupported` for a model without images, `bad-request` for an output it does not have. */
+export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedder> {
+  const { info, folder, sessions, threads } = options;
+  const vision = folder.vision;
+  if (!vision) throw new LabError('unsupported', `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`);
+  const output = chooseOutput(vision, options.output, info.name);
+  const device = await sessions.actualDevice(vision.file, options.device, threads);
+  const run: Run = async (onnx, feeds, name) => (await sessions.run(onnx.file, device, threads, feeds, [name]))[name]!;
+  const fixed = typeof vision.pixels.shape[0] === 'number' && vision.pixels.shape[0] > 0 ? vision.pixels.shape[0] : null;
+  const rows = imageRows({ vision, output, run, fixed, bgr: vision.preprocessing.bgr });
+  const { height, width } = vision.preprocessing;
+  const dim = output.dim ?? (await rows(new Float32Array(3 * height * width), 1)).length;
+  const batch = fixed ?? (device === 'cpu' ? CPU_BATCH : ACCELERATOR_BATCH);
+
+  return {
+    id: info.id,
+    name: info.name,
+    key: [options.hash.slice(0, 32), output.id, preprocessingKey(vision)].join(':'),
+    hash: options.hash,
+    dim,
+    output: output.id,
+    device,
+    pretrained: true,
+    licence: info.licence,
+    scale: folder.scale,
+    batch,
+    images: (files, signal) => embedImages({ files, signal, pool: options.images(), vision, batch, dim, rows }),
+    text: folder.text && folder.text.shared === output.id ? textSide(folder.text, vision, sessions, run, dim) : null,
+    labels: output.tensor === 'logits' && folder.labels?.length === dim ? folder.labels : null,
+  };
+}
+
+function chooseOutput(vision: Vision, asked: string | undefined, name: string): FeatureOutput {
+  if (!asked) return vision.outputs[0]!;
+  const found = vision.outputs.find((output) => output.id === asked);
+  if (!found) throw new LabError('bad-request', `${name} has no output ${asked}. It has ${vision.outputs.map((output) => output.id).join(', ')}.`);
+  return found;
+}
+
+function preprocessingKey(vision: Vision): string {
+  const settings = JSON.stringify([PREPROCESSING_VERSION, vision.preprocessing, vision.pixels.type]);
+  return createHash('sha256').update(settings).digest('hex').slice(0, 12);
+}
+
+type Rows = (pixels: Float32Array, count: number) => Promise<Float32Array>;
+
+/** One run of the vision tower: pixels [count, 3, h, w] to features [count, dim]. A fixed batch is filled up with zeros. */
+function imageRows(parts: { vision: Vision; output: FeatureOutput; run: Run; fixed: number | null; bgr: boolean }): Rows {
+  const { vision, output, run, fixed } = parts;
+  const { height, width } = vision.preprocessing;
+  const others = vision.header.inputs.filter((input) => input !== vision.pixels);
+  return async (pixels, count) => {
+    const filled = fixed ?? count;
+    let values = pixels;
+    if (filled !== count) {
+      values = new Float32Array(filled * 3 * height * width);
+      values.set(pixels.subarray(0, count * 3 * height * width));
+    }
+    if (parts.bgr) swapRedAndBlue(values, filled, height * width);
+    const feeds: Record<string, OnnxTensor> = { [vision.pixels.name]: pixelTensor(values, filled, height, width, vision.pixels) };
+    for (const input of others) feeds[input.name] = dummy(input, vision.pixels, filled);
+    const result = await run(vision, feeds, output.tensor);
+    const features = poolRows(result.data, result.dims, output.pool);
+    return filled === count ? features : features.slice(0, (features.length / filled) * count);
+  };
+}
+
+function pixelTensor(values: Float32Array, count: number, height: number, width: number, input: OnnxValue): OnnxTensor {
+  const last = channelsLast(input);
+  const ordered = last ? toChannelsLast(values, count, height * width) : values;
+  const dims = last ? [count, height, width, 3] : [count, 3, height, width];
+  // a model of bytes does its own scaling, so its preprocessing leaves 0..255
+  const data = input.type === 'uint8' ? Uint8Array.from(ordered, (value) => Math.min(255, Math.max(0, Math.round(value)))) : ordered;
+  return { type: input.type, data, dims };
+}
+
+function toChannelsLast(values: Float32Array, count: number, plane: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let image = 0; image < count; image++)
+    for (let channel = 0; channel < 3; channel++)
+      for (let i = 0; i < plane; i++) out[(image * plane + i) * 3 + channel] = values[(image * 3 + channel) * plane + i]!;
+  return out;
+}
+
+function swapRedAndBlue(values: Float32Array, count: number, plane: number): void {
+  for (let image = 0; image < count; image++) {
+    const red = values.subarray(image * 3 * plane, (image * 3 + 1) * plane);
+    const blue = values.subarray((image * 3 + 2) * plane, (image * 3 + 3) * plane);
+    const kept = red.slice();
+    red.set(blue);
+    blue.set(kept);
+  }
+}
+
+/** What the other tower of a single file is fed: zeros, one row, or as many as the images when their batch axis is the same. */
+function dummy(input: OnnxValue, pixels: OnnxValue, count: number): OnnxTensor {
+  const sameAxis = typeof input.shape[0] === 'string' && input.shape[0] !== '?' && input.shape[0] === pixels.shape[0];
+  const rows = sameAxis ? count : typeof input.shape[0] === 'number' ? input.shape[0] : 1;
+  const rest = input.shape.slice(1).map((size) => (typeof size === 'number' ? size : 8));
+  const dims = [rows, ...rest];
+  const size = dims.reduce((a, b) => a * b, 1);
+  if (input.type === 'int64') return { type: 'int64', data: new BigInt64Array(size).fill(input.name === 'attention_mask' ? 1n : 0n), dims };
+  if (input.type === 'int32') return { type: 'int32', data: new Int32Array(size).fill(input.name === 'attention_mask' ? 1 : 0), dims };
+  return { type: input.type, data: new Float32Array(size), dims };
+}
+
+type Work = { files: string[]; signal: AbortSignal | undefined; pool: ImagePool; vision: Vision; batch: number; dim: number; rows: Rows };
+
+/** Batch by batch, the next one's pixels being made while the model runs. */
+async function embedImages({ files, signal, pool, vision, batch, dim, rows }: Work): Promise<{ features: Float32Array; failures: Failure[] }> {
+  const features = new Float32Array(files.length * dim);
+  const failures: Failure[] = [];
+  const decode = (start: number) => {
+    const pixels = pool.preprocess(files.slice(start, start + batch), vision.preprocessing, signal);
+    // a failure is met when its turn comes
+    pixels.catch(() => {});
+    return pixels;
+  };
+  let next = files.length > 0 ? decode(0) : null;
+  for (let start = 0; start < files.length; start += batch) {
+    signal?.throwIfAborted();
+    const count = Math.min(batch, files.length - start);
+    const { pixels, failures: failed } = await next!;
+    next = start + batch < files.length ? decode(start + batch) : null;
+    const bad = new Set(failed.map((failure) => failure.index));
+    for (const failure of failed) failures.push({ index: start + failure.index, reason: failure.reason });
+    if (bad.size === count) continue;
+    const made = await rows(pixels, count);
+    for (let i = 0; i < count; i++) {
+      if (bad.has(i)) continue;
+      const row = made.subarray(i * dim, (i + 1) * dim);
+      if (row.every(Number.isFinite)) features.set(row, (start + i) * dim);
+      else failures.push({ index: start + i, reason: 'the model gave numbers that are not finite (an overflow in half precision?)' });
+    }
+  }
+  return { features, failures };
+}
+
+// ---------------------------------------------------------------- captions
+
+function textSide(text: NonNullable<ModelFolder['text']>, vision: Vision, sessions: Sessions, run: Run, dim: number): NonNullable<Embedder['text']> {
+  const rows = async (captions: string[], pad: 'context' | 'longest') => {
+    const tokens = await sessions.tokenize(text.tokenizer, captions, pad);
+    const result = await run(text, textFeeds(text, tokens, vision), text.output);
+    return poolRows(result.data, result.dims, 'row');
+  };
+  let padding: Promise<'context' | 'longest'> | null = null;
+  const choosePadding = () => {
+    padding ??= text.tokenizer.dynamic ? tryShortRows(rows) : Promise.resolve('context');
+    return padding;
+  };
+  return async (captions, signal) => {
+    const features = new Float32Array(captions.length * dim);
+    if (captions.length === 0) return features;
+    const pad = await choosePadding();
+    for (let start = 0; start < captions.length; start += TEXT_BATCH) {
+      signal?.throwIfAborted();
+      const batch = captions.slice(start, start + TEXT_BATCH);
+      const made = await rows(batch, pad);
+      if (made.length !== batch.length * dim)
+        throw new LabError('unsupported', `${text.file} gives captions ${made.length / batch.length} numbers, the image features have ${dim}: they are not in one space.`);
+      features.set(made, start * dim);
+    }
+    return features;
+  };
+}
+
+/** CLIP attends backwards only, so padding cannot matter and rows may be as short as the captions; others need it. Tried, not guessed. */
+async function tryShortRows(rows: (captions: string[], pad: 'context' | 'longest') => Promise<Float32Array>): Promise<'context' | 'longest'> {
+  const captions = ['a', 'a photo of a small dog on a chair.'];
+  try {
+    const [short, full] = [await rows(captions, 'longest'), await rows(captions, 'context')];
+    const largest = full.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    return short.length === full.length && short.every((value, i) => Math.abs(value - full[i]!) <= 1e-4 * largest) ? 'longest' : 'context';
+  } catch {
+    return 'context';
+  }
+}
+
+function textFeeds(text: NonNullable<ModelFolder['text']>, tokens: Tokens, vision: Vision): Record<string, OnnxTensor> {
+  const dims = [tokens.rows, tokens.length];
+  const feeds: Record<string, OnnxTensor> = {};
+  for (const input of text.header.inputs) {
+    const whole = (data: BigInt64Array): OnnxTensor => (input.type === 'int32' ? { type: 'int32', data: Int32Array.from(data, Number), dims } : { type: 'int64', data: data.slice(), dims });
+    if (input.name === 'input_ids') feeds[input.name] = whole(tokens.ids);
+    else if (input.name === 'attention_mask') feeds[input.name] = whole(tokens.mask);
+    else if (input.name === 'token_type_ids') feeds[input.name] = whole(new BigInt64Array(tokens.ids.length));
+    else if (input.name === 'position_ids') feeds[input.name] = whole(tokens.ids.map((_, i) => BigInt(i % tokens.length)));
+    else if (input.shape.length === 4) feeds[input.name] = blank(input, vision, tokens.rows);
+    else throw new LabError('unsupported', `${text.file} wants an input that the lab does not know: ${input.name}.`);
+  }
+  return feeds;
+}
+
+/** A black image for the vision tower of a single file. */
+function blank(input: OnnxValue, vision: Vision, rows: number): OnnxTensor {
+  const { height, width } = vision.preprocessing;
+  const sized: OnnxValue = { ...input, shape: channelsLast(input) ? [input.shape[0]!, height, width, 3] : [input.shape[0]!, 3, height, width] };
+  const ids = vision.header.inputs.find((other) => other.name === 'input_ids');
+  const tensor = dummy(sized, ids ?? sized, rows);
+  return input.type === 'uint8' ? { ...tensor, data: new Uint8Array(tensor.data.length) } : tensor;
+}
