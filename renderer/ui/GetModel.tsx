@@ -3,7 +3,7 @@ import { Download } from 'lucide-react';
 import { useState } from 'react';
 import type { Job, ModelInfo } from '../../shared/contract.ts';
 import { isActive, useCall, useJobs, useMutationCall } from '../lab.ts';
-import { Button, ErrorNote } from './controls.tsx';
+import { Button } from './controls.tsx';
 import { Confirm } from './Dialog.tsx';
 import { bytes } from './format.ts';
 import { JobProgress } from './JobProgress.tsx';

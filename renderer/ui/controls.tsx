@@ -180,8 +180,8 @@ export function Select<V extends string>({
 }: {
   label: string;
   value: V;
-  options: Option<V>[];
-  onValue(value: V): void;
+  options: Option<NoInfer<V>>[];
+  onValue(value: NoInfer<V>): void;
   disabled?: boolean;
 }) {
   return (
@@ -235,8 +235,8 @@ export function Segments<V extends string>({
 }: {
   label: string;
   value: V;
-  options: Option<V>[];
-  onValue(value: V): void;
+  options: Option<NoInfer<V>>[];
+  onValue(value: NoInfer<V>): void;
 }) {
   return (
     <ToggleGroup
