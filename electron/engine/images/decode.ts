@@ -1,0 +1,93 @@
+// Image files to upright 8-bit RGB, the same bytes as Pillow's `exif_transpose(open(file)).convert('RGB')` gives, so that
+// features equal those computed in Python. What that decides:
+// - Colour profiles are ignored, as Pillow does; thumbnails and what the screens show obey them.
+// - CMYK becomes RGB by Pillow's plain formula, not through a printing profile.
+// - 16 bits a channel keep their upper byte. Pillow does so for colour, but clips 16-bit grey at 255, which makes nearly every
+//   such image white; the lab scales it instead.
+// - Alpha is dropped, not composited. Of animations the first frame counts, of TIFFs the first page.
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { decodeBmp } from './bmp.ts';
+import { u32le } from './bytes.ts';
+import { readHeader, unsupportedReason } from './header.ts';
+import type { Rgb } from './resize.ts';
+
+/** Errors of decoding are shown to the user as they are: an Error whose message is a plain reason. */
+export async function decodeRgb(file: string): Promise<Rgb> {
+  return decodeBytes(await readImage(file));
+}
+
+/** The file's bytes; a reason such as 'file not found (ENOENT)' where it cannot be read. */
+export async function readImage(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new Error(readFailure(error as NodeJS.ErrnoException), { cause: error });
+  }
+}
+
+export async function decodeBytes(bytes: Buffer): Promise<Rgb> {
+  const header = readHeader(bytes);
+  const unsupported = unsupportedReason(header.format);
+  if (unsupported) throw new Error(unsupported);
+  if (header.format === 'bmp') return decodeBmp(bytes);
+  try {
+    // 'error' refuses what Pillow refuses: pixels that are missing, but not a remark of the decoder about the rest.
+    const image = sharp(bytes, { failOn: 'error', ignoreIcc: true }).autoOrient();
+    const plain = header.cmyk
+      ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
+      : image.toColourspace('srgb').removeAlpha();
+    const { data, info } = await plain.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data: header.cmyk ? cmykToRgb(data, info.channels) : data };
+  } catch (error) {
+    throw new Error(plainReason((error as Error).message, header.format, bytes), { cause: error });
+  }
+}
+
+/** Pillow's cmyk2rgb: 255 - k, less its share of each ink. `channels` is 4, or more where the file has others besides. */
+function cmykToRgb(cmyk: Uint8Array, channels: number): Uint8Array {
+  const pixels = cmyk.length / channels;
+  const out = new Uint8Array(pixels * 3);
+  for (let i = 0, from = 0; i < pixels; i++, from += channels) {
+    const white = 255 - cmyk[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = cmyk[from + c]! * white + 128;
+      out[i * 3 + c] = white - (((product >> 8) + product) >> 8);
+    }
+  }
+  return out;
+}
+
+/** libvips' message in words for someone who has a folder of images, not a debugger. */
+export function plainReason(message: string, format: string, bytes: Uint8Array): string {
+  if (
+    /premature end|unexpected end|end of file|truncated|not enough data/i.test(message) ||
+    endIsMissing(format, bytes)
+  )
+    return 'premature end of data';
+  if (/pixel limit|too large/i.test(message)) return 'too large: more than 268 million pixels';
+  const last = message.split('\n').findLast((line) => line.trim() !== '') ?? '';
+  const detail = last
+    .replace(/^Input buffer has corrupt header: /, '')
+    .replace(/^(Vips\w+|vips\w+|\w+2vips|\w+load\w*|heif): /, '');
+  if (/^(Unknown error|libpng read error|Input buffer contains unsupported.*)?$/.test(detail))
+    return `not a valid ${format.toUpperCase()} file: its data is damaged`;
+  return `not a valid ${format.toUpperCase()} file: ${detail}`;
+}
+
+/** Whether a PNG or WebP stops before its own end, which their decoders do not say. */
+function endIsMissing(format: string, bytes: Uint8Array): boolean {
+  if (format === 'webp') return u32le(bytes, 4) + 8 > bytes.length;
+  if (format === 'png') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).lastIndexOf('IEND') < 0;
+  return false;
+}
+
+/** A system error's code in words; the code stays, so that an unplugged drive can be told from a bad file. */
+export function readFailure(error: NodeJS.ErrnoException): string {
+  const { code } = error;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'file not found (ENOENT)';
+  if (code === 'EACCES' || code === 'EPERM') return `no permission to read the file (${code})`;
+  if (code === 'EISDIR') return 'a folder, not a file (EISDIR)';
+  if (code === 'ERR_FS_FILE_TOO_LARGE') return 'larger than 2 GiB';
+  return `the file could not be read (${code ?? error.message})`;
+}

@@ -1,0 +1,50 @@
+// The thread behind images/pool.ts: decodes files and writes what a model takes into shared memory.
+import sharp from 'sharp';
+import { decodeRgb } from '../images/decode.ts';
+import { HOG_DIM, hogFeature } from '../images/hog.ts';
+import type { ImageAnswer, ImageTask } from '../images/pool.ts';
+import { preprocess } from '../images/preprocess.ts';
+import type { Rgb } from '../images/resize.ts';
+import { displayable, writeThumbnail } from '../images/show.ts';
+import type { Failure } from '../images/spec.ts';
+
+// One file per thread is the parallelism; no file comes twice, so a cache only costs memory.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** Files decoded ahead on libuv's threads while this one resizes. */
+const AHEAD = 2;
+
+/** Decodes `files` and hands each to `use` in turn; what fails is listed under its index in the batch. */
+async function each(files: string[], first: number, use: (rgb: Rgb, index: number) => void): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < files.length) {
+      const i = next++;
+      try {
+        use(await decodeRgb(files[i]!), first + i);
+      } catch (error) {
+        failures.push({ index: first + i, reason: (error as Error).message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AHEAD }, lane));
+  return failures;
+}
+
+const work: { [K in ImageTask['kind']]: (task: Extract<ImageTask, { kind: K }>) => Promise<ImageAnswer[K]> } = {
+  preprocess: ({ files, first, spec, out }) =>
+    each(files, first, (rgb, index) => preprocess(rgb, spec, out, index * 3 * spec.height * spec.width)),
+  hog: ({ files, first, out }) => each(files, first, (rgb, index) => out.set(hogFeature(rgb), index * HOG_DIM)),
+  verify: ({ files, first }) => each(files, first, () => {}),
+  thumbnail: async ({ file, target, temporary }) => {
+    await writeThumbnail(file, target, temporary);
+    return null;
+  },
+  displayable: ({ file, format }) => displayable(file, format),
+};
+
+/** Tinypool calls a worker file's default export; biome's rule is for everything else. */
+// biome-ignore lint/style/noDefaultExport: the pool's interface
+export default (task: ImageTask): Promise<ImageAnswer[ImageTask['kind']]> => work[task.kind](task as never);
