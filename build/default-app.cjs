@@ -3,7 +3,6 @@
 const { app } = require('electron');
 const fs = require('node:fs');
 const path = require('node:path');
-const { pathToFileURL } = require('node:url');
 
 const argv = process.argv.slice(1);
 const preloads = [];
@@ -28,4 +27,5 @@ if (fs.existsSync(manifest)) {
 app.setAppPath(folder);
 // As with the real one, the app's arguments begin after the folder.
 process.argv.splice(1, process.argv.findIndex((each) => path.resolve(each) === target) - 1);
-void import(pathToFileURL(entry).href);
+// An ES module loads after Electron is ready here; the lab's main file is CommonJS.
+require('node:module')._load(entry, module, true);

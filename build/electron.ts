@@ -136,11 +136,15 @@ async function finish(dist: string): Promise<void> {
     [FuseV1Options.EnableNodeCliInspectArguments]: true,
     [FuseV1Options.LoadBrowserProcessSpecificV8Snapshot]: false,
   });
+  writeDefaultApp(dist);
+  writeFileSync(path.join(dist, 'version'), STOPGAP.version);
+}
+
+function writeDefaultApp(dist: string): void {
   const app = path.join(dist, 'resources', 'app');
   mkdirSync(app, { recursive: true });
   copyFileSync(path.join(ROOT, 'build', 'default-app.cjs'), path.join(app, 'index.cjs'));
   writeFileSync(path.join(app, 'package.json'), JSON.stringify({ name: 'default-app', main: 'index.cjs' }));
-  writeFileSync(path.join(dist, 'version'), STOPGAP.version);
 }
 
 /** Shared libraries that the binary needs and this Linux lacks. */
@@ -171,7 +175,10 @@ export async function findElectron(): Promise<ElectronBinary | { missing: string
 async function locate(): Promise<ElectronBinary | { missing: string }> {
   const present = official();
   if (present) return present;
-  if (stopgapIsReady()) return stopgap();
+  if (stopgapIsReady()) {
+    writeDefaultApp(STOPGAP.dir);
+    return stopgap();
+  }
   const reachable = await siteAnswers();
   const fetched = reachable ? download() : null;
   if (fetched) return fetched;

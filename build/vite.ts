@@ -7,7 +7,7 @@ import react from '@vitejs/plugin-react';
 import type { InlineConfig } from 'vite';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const from = (relative: string) => path.join(ROOT, relative);
+const from = (relative: string) => path.resolve(ROOT, relative);
 const common = { configFile: false, logLevel: 'warn', root: ROOT } as const satisfies InlineConfig;
 
 /** The page. Relative addresses, so that app://lab/ and http://127.0.0.1:PORT/TOKEN/ serve the same files. */
@@ -27,8 +27,8 @@ export const renderer = (): InlineConfig => ({
   },
 });
 
-/** A bundle for Node: our own modules together, every package left outside. */
-const nodeBundle = (
+/** A bundle for Node or Electron: our own modules together, every package left outside. */
+export const nodeBundle = (
   input: Record<string, string>,
   outDir: string,
   format: 'es' | 'cjs',
