@@ -22,7 +22,8 @@ export async function addModel(source: string, modelsDir: string, taken: Readonl
     renameSync(folder, path.join(modelsDir, id));
     return id;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw new LabError('no-space', `The disk of ${modelsDir} is full. Free some space and add the model again.`);
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      throw new LabError('no-space', `The disk of ${modelsDir} is full. Free some space and add the model again.`);
     if (error instanceof LabError) throw new LabError(error.code, error.message.replaceAll(folder, from));
     throw error;
   } finally {
@@ -46,7 +47,9 @@ async function unpackZip(file: string, to: string): Promise<string> {
     await handle.close();
   }
   if (names.length === 0) throw new LabError('bad-request', `${file} is empty.`);
-  const config = names.filter((name) => path.posix.basename(name) === 'config.json').sort((a, b) => a.split('/').length - b.split('/').length)[0];
+  const config = names
+    .filter((name) => path.posix.basename(name) === 'config.json')
+    .sort((a, b) => a.split('/').length - b.split('/').length)[0];
   // the model is where the outermost config.json is: the zip's root, or one top folder
   const root = config ? path.posix.dirname(config) : commonFolder(names);
   const prefix = root === '.' ? '' : `${root}/`;

@@ -36,7 +36,11 @@ export function readCatalog(shipped: string): CatalogEntry[] {
   const file = path.join(shipped, 'catalog.json');
   if (!existsSync(file)) return [];
   const parsed = shape.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-  if (!parsed.success) throw new LabError('bad-request', `${file}: ${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`);
+  if (!parsed.success)
+    throw new LabError(
+      'bad-request',
+      `${file}: ${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`,
+    );
   return parsed.data.models;
 }
 

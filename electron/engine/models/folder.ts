@@ -42,7 +42,8 @@ const INITIAL_SCALES = [2.6592, Math.log(1 / 0.07), Math.log(10)];
 
 /** Throws `not-found`, `bad-request` or `unsupported` naming what is wrong with the folder. */
 export function readModelFolder(folder: string): ModelFolder {
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) throw new LabError('not-found', `There is no folder ${folder}.`);
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new LabError('not-found', `There is no folder ${folder}.`);
   const config = readJson(path.join(folder, 'config.json'));
   const files = onnxFiles(folder);
   const find = (names: string[]) => pick(files, names);
@@ -51,8 +52,12 @@ export function readModelFolder(folder: string): ModelFolder {
   const visionFile = find(VISION_NAMES) ?? whole ?? only;
   const textFile = find(TEXT_NAMES) ?? (visionFile === whole ? whole : undefined);
   if (!visionFile && !textFile)
-    throw new LabError('bad-request', `${folder} has no model: onnx/model.onnx (or onnx/vision_model.onnx) is missing. Export it with \`optimum-cli export onnx\`, or download the ONNX form of the model.`);
-  if (!config) throw new LabError('bad-request', `${folder} has no config.json. Copy it from the model's page into the folder.`);
+    throw new LabError(
+      'bad-request',
+      `${folder} has no model: onnx/model.onnx (or onnx/vision_model.onnx) is missing. Export it with \`optimum-cli export onnx\`, or download the ONNX form of the model.`,
+    );
+  if (!config)
+    throw new LabError('bad-request', `${folder} has no config.json. Copy it from the model's page into the folder.`);
 
   const provenance = readJson(path.join(folder, PROVENANCE));
   const open = (file: string): OnnxFile => checkExternal({ file, header: readOnnxHeader(file) });
@@ -89,7 +94,8 @@ function onnxFiles(folder: string): string[] {
   for (const part of ['onnx', '.', 'visual', 'textual']) {
     const directory = path.join(folder, part);
     if (!existsSync(directory) || !statSync(directory).isDirectory()) continue;
-    for (const name of readdirSync(directory).sort()) if (name.endsWith('.onnx')) found.push(path.join(directory, name));
+    for (const name of readdirSync(directory).sort())
+      if (name.endsWith('.onnx')) found.push(path.join(directory, name));
   }
   return found;
 }
@@ -112,7 +118,11 @@ function pick(files: string[], names: string[]): string | undefined {
 function checkExternal(onnx: OnnxFile): OnnxFile {
   for (const name of onnx.header.externalFiles) {
     const file = path.join(path.dirname(onnx.file), name);
-    if (!existsSync(file)) throw new LabError('bad-request', `${onnx.file} keeps its weights in ${name}, which is missing. Copy or download ${file} too.`);
+    if (!existsSync(file))
+      throw new LabError(
+        'bad-request',
+        `${onnx.file} keeps its weights in ${name}, which is missing. Copy or download ${file} too.`,
+      );
   }
   return onnx;
 }
@@ -122,22 +132,40 @@ function readVision(folder: string, onnx: OnnxFile, config: Json): ModelFolder['
   const pixels = pixelInput(onnx.header.inputs);
   if (!pixels) return null;
   const outputs = featureOutputs(onnx.header);
-  if (outputs.length === 0) throw new LabError('unsupported', `${onnx.file} has no output that can be an image feature; it gives ${onnx.header.outputs.map((output) => output.name).join(', ')}.`);
+  if (outputs.length === 0)
+    throw new LabError(
+      'unsupported',
+      `${onnx.file} has no output that can be an image feature; it gives ${onnx.header.outputs.map((output) => output.name).join(', ')}.`,
+    );
   const file = path.join(folder, 'preprocessor_config.json');
   const json = readJson(file) ?? (config.pretrained_cfg ? config : null);
-  if (!json) throw new LabError('bad-request', `${folder} has no preprocessor_config.json, which says how images become the model's input. Copy it from the model's page into the folder.`);
+  if (!json)
+    throw new LabError(
+      'bad-request',
+      `${folder} has no preprocessor_config.json, which says how images become the model's input. Copy it from the model's page into the folder.`,
+    );
   const merged = json.pretrained_cfg || !config.pretrained_cfg || json.size ? json : config;
   const read = readPreprocessing(merged, modelImageSize(pixels, config), file);
   // a model of bytes scales them itself
-  const preprocessing: ModelInput = pixels.type === 'uint8' ? { ...read, rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } : read;
+  const preprocessing: ModelInput =
+    pixels.type === 'uint8' ? { ...read, rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } : read;
   const [height, width] = spatial(pixels);
-  if ((typeof height === 'number' && height !== preprocessing.height) || (typeof width === 'number' && width !== preprocessing.width))
-    throw new LabError('bad-request', `${file} makes images of ${preprocessing.width} x ${preprocessing.height}, but ${path.basename(onnx.file)} takes ${width} x ${height}. Put the preprocessor_config.json of this very model beside it.`);
+  if (
+    (typeof height === 'number' && height !== preprocessing.height) ||
+    (typeof width === 'number' && width !== preprocessing.width)
+  )
+    throw new LabError(
+      'bad-request',
+      `${file} makes images of ${preprocessing.width} x ${preprocessing.height}, but ${path.basename(onnx.file)} takes ${width} x ${height}. Put the preprocessor_config.json of this very model beside it.`,
+    );
   return { ...onnx, pixels, preprocessing, outputs };
 }
 
 export function pixelInput(inputs: OnnxValue[]): OnnxValue | undefined {
-  return inputs.find((input) => PIXEL_NAMES.includes(input.name) && input.shape.length === 4) ?? inputs.find((input) => input.shape.length === 4);
+  return (
+    inputs.find((input) => PIXEL_NAMES.includes(input.name) && input.shape.length === 4) ??
+    inputs.find((input) => input.shape.length === 4)
+  );
 }
 
 /** Channels last: [n, height, width, 3]. */
@@ -168,7 +196,8 @@ function featureOutputs(header: OnnxHeader): FeatureOutput[] {
     const last = shape.at(-1);
     const size = typeof last === 'number' ? last : null;
     if (shape.length === 2) found.push({ id: name, tensor: name, pool: 'row', dim: size });
-    else if (shape.length === 4) found.push({ id: name, tensor: name, pool: 'mean', dim: typeof shape[1] === 'number' ? shape[1] : null });
+    else if (shape.length === 4)
+      found.push({ id: name, tensor: name, pool: 'mean', dim: typeof shape[1] === 'number' ? shape[1] : null });
     else if (shape.length === 3 || (shape.length === 0 && rank(name) < 50)) {
       found.push({ id: name, tensor: name, pool: 'tokens', dim: size });
       if (shape.length === 3) found.push({ id: `${name}:mean`, tensor: name, pool: 'mean', dim: size });
@@ -177,23 +206,43 @@ function featureOutputs(header: OnnxHeader): FeatureOutput[] {
   return found;
 }
 
-function readText(folder: string, onnx: OnnxFile | null, vision: ModelFolder['vision'], config: Json): { text: ModelFolder['text']; textProblem: string | null } {
+function readText(
+  folder: string,
+  onnx: OnnxFile | null,
+  vision: ModelFolder['vision'],
+  config: Json,
+): { text: ModelFolder['text']; textProblem: string | null } {
   const none = (textProblem: string | null) => ({ text: null, textProblem });
   const takesText = onnx?.header.inputs.some((input) => input.name === 'input_ids') ?? false;
   if (!vision) return none(null);
-  if (!onnx || !takesText) return none(config.text_config ? `${folder} has no onnx/text_model.onnx: without it there are no captions, so no zero-shot.` : null);
+  if (!onnx || !takesText)
+    return none(
+      config.text_config
+        ? `${folder} has no onnx/text_model.onnx: without it there are no captions, so no zero-shot.`
+        : null,
+    );
   const names = onnx.header.outputs.map((output) => output.name);
-  const output = ['text_embeds', 'text_embeddings', 'pooler_output'].find((name) => names.includes(name)) ?? (names.length === 1 ? names[0] : undefined);
+  const output =
+    ['text_embeds', 'text_embeddings', 'pooler_output'].find((name) => names.includes(name)) ??
+    (names.length === 1 ? names[0] : undefined);
   if (!output) return none(`${onnx.file} has no output that is a caption's feature; it gives ${names.join(', ')}.`);
   const tokenizerFile = path.join(folder, 'tokenizer.json');
-  if (!existsSync(tokenizerFile)) return none(`${folder} has no tokenizer.json: without it there are no captions, so no zero-shot.`);
-  const tokenizer = readTokenizerSettings(tokenizerFile, readJson(path.join(folder, 'tokenizer_config.json')) ?? {}, config, onnx.header);
+  if (!existsSync(tokenizerFile))
+    return none(`${folder} has no tokenizer.json: without it there are no captions, so no zero-shot.`);
+  const tokenizer = readTokenizerSettings(
+    tokenizerFile,
+    readJson(path.join(folder, 'tokenizer_config.json')) ?? {},
+    config,
+    onnx.header,
+  );
   return { text: { ...onnx, output, shared: vision.outputs[0]!.id, tokenizer }, textProblem: null };
 }
 
 /** Configs state ln(scale); one that only states where training began states nothing. */
 function readScale(config: Json): number | null {
-  const stated = [config.logit_scale, config.logit_scale_init_value].find((value) => typeof value === 'number') as number | undefined;
+  const stated = [config.logit_scale, config.logit_scale_init_value].find((value) => typeof value === 'number') as
+    | number
+    | undefined;
   if (stated === undefined || INITIAL_SCALES.some((initial) => Math.abs(initial - stated) < 1e-3)) return null;
   // 10 and above can only be the scale itself: exp(10) is far beyond CLIP's clip at 100
   const scale = stated < 10 ? Math.exp(stated) : stated;
@@ -212,7 +261,9 @@ function readLabels(config: Json): string[] | null {
 function readLicence(folder: string): string | null {
   const card = path.join(folder, 'README.md');
   if (!existsSync(card)) return null;
-  return /^---[\s\S]*?^license:\s*["']?([\w.-]+)[\s\S]*?^---/m.exec(readFileSync(card, 'utf8').slice(0, 10_000))?.[1] ?? null;
+  return (
+    /^---[\s\S]*?^license:\s*["']?([\w.-]+)[\s\S]*?^---/m.exec(readFileSync(card, 'utf8').slice(0, 10_000))?.[1] ?? null
+  );
 }
 
 /** Bytes of all files, two levels deep. */

@@ -33,7 +33,14 @@ export function fromHalf(halves: Uint16Array): Float32Array {
     const h = halves[i]!;
     const exponent = (h >>> 10) & 31;
     const fraction = h & 1023;
-    const magnitude = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? Number.NaN : Number.POSITIVE_INFINITY) : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    const magnitude =
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent === 31
+          ? fraction
+            ? Number.NaN
+            : Number.POSITIVE_INFINITY
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
     out[i] = h & 0x8000 ? -magnitude : magnitude;
   }
   return out;

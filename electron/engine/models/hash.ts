@@ -14,7 +14,8 @@ export async function modelHash(onnx: OnnxFile, cacheDir: string): Promise<strin
   const known = readKnown(memory);
   if (known[onnx.file]?.stamp === stamp) return known[onnx.file]!.hash;
   const hash = createHash('sha256');
-  for (const file of files) for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  for (const file of files)
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   const digest = hash.digest('hex');
   try {
     mkdirSync(cacheDir, { recursive: true });

@@ -32,17 +32,26 @@ export type OnnxEmbedderOptions = {
 };
 
 type Vision = NonNullable<ModelFolder['vision']>;
-type Run = (onnx: OnnxFile, feeds: Record<string, OnnxTensor>, output: string) => Promise<{ data: Float32Array; dims: number[] }>;
+type Run = (
+  onnx: OnnxFile,
+  feeds: Record<string, OnnxTensor>,
+  output: string,
+) => Promise<{ data: Float32Array; dims: number[] }>;
 
 /** Loads the model. Throws `unsupported` for a model without images, `bad-request` for an output it does not have. */
 export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedder> {
   const { info, folder, sessions, threads } = options;
   const vision = folder.vision;
-  if (!vision) throw new LabError('unsupported', `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`);
+  if (!vision)
+    throw new LabError(
+      'unsupported',
+      `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`,
+    );
   const output = chooseOutput(vision, options.output, info.name);
   const device = await sessions.actualDevice(vision.file, options.device, threads);
   const run: Run = async (onnx, feeds, name) => (await sessions.run(onnx.file, device, threads, feeds, [name]))[name]!;
-  const fixed = typeof vision.pixels.shape[0] === 'number' && vision.pixels.shape[0] > 0 ? vision.pixels.shape[0] : null;
+  const fixed =
+    typeof vision.pixels.shape[0] === 'number' && vision.pixels.shape[0] > 0 ? vision.pixels.shape[0] : null;
   const rows = imageRows({ vision, output, run, fixed, bgr: vision.preprocessing.bgr });
   const { height, width } = vision.preprocessing;
   const dim = output.dim ?? (await rows(new Float32Array(3 * height * width), 1)).length;
@@ -69,7 +78,11 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
 function chooseOutput(vision: Vision, asked: string | undefined, name: string): FeatureOutput {
   if (!asked) return vision.outputs[0]!;
   const found = vision.outputs.find((output) => output.id === asked);
-  if (!found) throw new LabError('bad-request', `${name} has no output ${asked}. It has ${vision.outputs.map((output) => output.id).join(', ')}.`);
+  if (!found)
+    throw new LabError(
+      'bad-request',
+      `${name} has no output ${asked}. It has ${vision.outputs.map((output) => output.id).join(', ')}.`,
+    );
   return found;
 }
 
@@ -81,7 +94,13 @@ function preprocessingKey(vision: Vision): string {
 type Rows = (pixels: Float32Array, count: number) => Promise<Float32Array>;
 
 /** One run of the vision tower: pixels [count, 3, h, w] to features [count, dim]. A fixed batch is filled up with zeros. */
-function imageRows(parts: { vision: Vision; output: FeatureOutput; run: Run; fixed: number | null; bgr: boolean }): Rows {
+function imageRows(parts: {
+  vision: Vision;
+  output: FeatureOutput;
+  run: Run;
+  fixed: number | null;
+  bgr: boolean;
+}): Rows {
   const { vision, output, run, fixed } = parts;
   const { height, width } = vision.preprocessing;
   const others = vision.header.inputs.filter((input) => input !== vision.pixels);
@@ -93,7 +112,9 @@ function imageRows(parts: { vision: Vision; output: FeatureOutput; run: Run; fix
       values.set(pixels.subarray(0, count * 3 * height * width));
     }
     if (parts.bgr) swapRedAndBlue(values, filled, height * width);
-    const feeds: Record<string, OnnxTensor> = { [vision.pixels.name]: pixelTensor(values, filled, height, width, vision.pixels) };
+    const feeds: Record<string, OnnxTensor> = {
+      [vision.pixels.name]: pixelTensor(values, filled, height, width, vision.pixels),
+    };
     for (const input of others) feeds[input.name] = dummy(input, vision.pixels, filled);
     const result = await run(vision, feeds, output.tensor);
     const features = poolRows(result.data, result.dims, output.pool);
@@ -106,7 +127,10 @@ function pixelTensor(values: Float32Array, count: number, height: number, width:
   const ordered = last ? toChannelsLast(values, count, height * width) : values;
   const dims = last ? [count, height, width, 3] : [count, 3, height, width];
   // a model of bytes does its own scaling, so its preprocessing leaves 0..255
-  const data = input.type === 'uint8' ? Uint8Array.from(ordered, (value) => Math.min(255, Math.max(0, Math.round(value)))) : ordered;
+  const data =
+    input.type === 'uint8'
+      ? Uint8Array.from(ordered, (value) => Math.min(255, Math.max(0, Math.round(value))))
+      : ordered;
   return { type: input.type, data, dims };
 }
 
@@ -114,7 +138,8 @@ function toChannelsLast(values: Float32Array, count: number, plane: number): Flo
   const out = new Float32Array(values.length);
   for (let image = 0; image < count; image++)
     for (let channel = 0; channel < 3; channel++)
-      for (let i = 0; i < plane; i++) out[(image * plane + i) * 3 + channel] = values[(image * 3 + channel) * plane + i]!;
+      for (let i = 0; i < plane; i++)
+        out[(image * plane + i) * 3 + channel] = values[(image * 3 + channel) * plane + i]!;
   return out;
 }
 
@@ -135,15 +160,33 @@ function dummy(input: OnnxValue, pixels: OnnxValue, count: number): OnnxTensor {
   const rest = input.shape.slice(1).map((size) => (typeof size === 'number' ? size : 8));
   const dims = [rows, ...rest];
   const size = dims.reduce((a, b) => a * b, 1);
-  if (input.type === 'int64') return { type: 'int64', data: new BigInt64Array(size).fill(input.name === 'attention_mask' ? 1n : 0n), dims };
-  if (input.type === 'int32') return { type: 'int32', data: new Int32Array(size).fill(input.name === 'attention_mask' ? 1 : 0), dims };
+  if (input.type === 'int64')
+    return { type: 'int64', data: new BigInt64Array(size).fill(input.name === 'attention_mask' ? 1n : 0n), dims };
+  if (input.type === 'int32')
+    return { type: 'int32', data: new Int32Array(size).fill(input.name === 'attention_mask' ? 1 : 0), dims };
   return { type: input.type, data: new Float32Array(size), dims };
 }
 
-type Work = { files: string[]; signal: AbortSignal | undefined; pool: ImagePool; vision: Vision; batch: number; dim: number; rows: Rows };
+type Work = {
+  files: string[];
+  signal: AbortSignal | undefined;
+  pool: ImagePool;
+  vision: Vision;
+  batch: number;
+  dim: number;
+  rows: Rows;
+};
 
 /** Batch by batch, the next one's pixels being made while the model runs. */
-async function embedImages({ files, signal, pool, vision, batch, dim, rows }: Work): Promise<{ features: Float32Array; failures: Failure[] }> {
+async function embedImages({
+  files,
+  signal,
+  pool,
+  vision,
+  batch,
+  dim,
+  rows,
+}: Work): Promise<{ features: Float32Array; failures: Failure[] }> {
   const features = new Float32Array(files.length * dim);
   const failures: Failure[] = [];
   const decode = (start: number) => {
@@ -166,7 +209,11 @@ async function embedImages({ files, signal, pool, vision, batch, dim, rows }: Wo
       if (bad.has(i)) continue;
       const row = made.subarray(i * dim, (i + 1) * dim);
       if (row.every(Number.isFinite)) features.set(row, (start + i) * dim);
-      else failures.push({ index: start + i, reason: 'the model gave numbers that are not finite (an overflow in half precision?)' });
+      else
+        failures.push({
+          index: start + i,
+          reason: 'the model gave numbers that are not finite (an overflow in half precision?)',
+        });
     }
   }
   return { features, failures };
@@ -174,7 +221,13 @@ async function embedImages({ files, signal, pool, vision, batch, dim, rows }: Wo
 
 // ---------------------------------------------------------------- captions
 
-function textSide(text: NonNullable<ModelFolder['text']>, vision: Vision, sessions: Sessions, run: Run, dim: number): NonNullable<Embedder['text']> {
+function textSide(
+  text: NonNullable<ModelFolder['text']>,
+  vision: Vision,
+  sessions: Sessions,
+  run: Run,
+  dim: number,
+): NonNullable<Embedder['text']> {
   const rows = async (captions: string[], pad: 'context' | 'longest') => {
     const tokens = await sessions.tokenize(text.tokenizer, captions, pad);
     const result = await run(text, textFeeds(text, tokens, vision), text.output);
@@ -194,7 +247,10 @@ function textSide(text: NonNullable<ModelFolder['text']>, vision: Vision, sessio
       const batch = captions.slice(start, start + TEXT_BATCH);
       const made = await rows(batch, pad);
       if (made.length !== batch.length * dim)
-        throw new LabError('unsupported', `${text.file} gives captions ${made.length / batch.length} numbers, the image features have ${dim}: they are not in one space.`);
+        throw new LabError(
+          'unsupported',
+          `${text.file} gives captions ${made.length / batch.length} numbers, the image features have ${dim}: they are not in one space.`,
+        );
       features.set(made, start * dim);
     }
     return features;
@@ -202,12 +258,16 @@ function textSide(text: NonNullable<ModelFolder['text']>, vision: Vision, sessio
 }
 
 /** CLIP attends backwards only, so padding cannot matter and rows may be as short as the captions; others need it. Tried, not guessed. */
-async function tryShortRows(rows: (captions: string[], pad: 'context' | 'longest') => Promise<Float32Array>): Promise<'context' | 'longest'> {
+async function tryShortRows(
+  rows: (captions: string[], pad: 'context' | 'longest') => Promise<Float32Array>,
+): Promise<'context' | 'longest'> {
   const captions = ['a', 'a photo of a small dog on a chair.'];
   try {
     const [short, full] = [await rows(captions, 'longest'), await rows(captions, 'context')];
     const largest = full.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    return short.length === full.length && short.every((value, i) => Math.abs(value - full[i]!) <= 1e-4 * largest) ? 'longest' : 'context';
+    return short.length === full.length && short.every((value, i) => Math.abs(value - full[i]!) <= 1e-4 * largest)
+      ? 'longest'
+      : 'context';
   } catch {
     return 'context';
   }
@@ -217,11 +277,15 @@ function textFeeds(text: NonNullable<ModelFolder['text']>, tokens: Tokens, visio
   const dims = [tokens.rows, tokens.length];
   const feeds: Record<string, OnnxTensor> = {};
   for (const input of text.header.inputs) {
-    const whole = (data: BigInt64Array): OnnxTensor => (input.type === 'int32' ? { type: 'int32', data: Int32Array.from(data, Number), dims } : { type: 'int64', data: data.slice(), dims });
+    const whole = (data: BigInt64Array): OnnxTensor =>
+      input.type === 'int32'
+        ? { type: 'int32', data: Int32Array.from(data, Number), dims }
+        : { type: 'int64', data: data.slice(), dims };
     if (input.name === 'input_ids') feeds[input.name] = whole(tokens.ids);
     else if (input.name === 'attention_mask') feeds[input.name] = whole(tokens.mask);
     else if (input.name === 'token_type_ids') feeds[input.name] = whole(new BigInt64Array(tokens.ids.length));
-    else if (input.name === 'position_ids') feeds[input.name] = whole(tokens.ids.map((_, i) => BigInt(i % tokens.length)));
+    else if (input.name === 'position_ids')
+      feeds[input.name] = whole(tokens.ids.map((_, i) => BigInt(i % tokens.length)));
     else if (input.shape.length === 4) feeds[input.name] = blank(input, vision, tokens.rows);
     else throw new LabError('unsupported', `${text.file} wants an input that the lab does not know: ${input.name}.`);
   }
@@ -231,7 +295,10 @@ function textFeeds(text: NonNullable<ModelFolder['text']>, tokens: Tokens, visio
 /** A black image for the vision tower of a single file. */
 function blank(input: OnnxValue, vision: Vision, rows: number): OnnxTensor {
   const { height, width } = vision.preprocessing;
-  const sized: OnnxValue = { ...input, shape: channelsLast(input) ? [input.shape[0]!, height, width, 3] : [input.shape[0]!, 3, height, width] };
+  const sized: OnnxValue = {
+    ...input,
+    shape: channelsLast(input) ? [input.shape[0]!, height, width, 3] : [input.shape[0]!, 3, height, width],
+  };
   const ids = vision.header.inputs.find((other) => other.name === 'input_ids');
   const tensor = dummy(sized, ids ?? sized, rows);
   return input.type === 'uint8' ? { ...tensor, data: new Uint8Array(tensor.data.length) } : tensor;

@@ -14,7 +14,17 @@ export type OnnxHeader = {
   externalFiles: string[];
 };
 
-const ELEMENT_TYPES: Record<number, string> = { 1: 'float32', 2: 'uint8', 3: 'int8', 6: 'int32', 7: 'int64', 9: 'bool', 10: 'float16', 11: 'float64', 16: 'bfloat16' };
+const ELEMENT_TYPES: Record<number, string> = {
+  1: 'float32',
+  2: 'uint8',
+  3: 'int8',
+  6: 'int32',
+  7: 'int64',
+  9: 'bool',
+  10: 'float16',
+  11: 'float64',
+  16: 'bfloat16',
+};
 
 type Field = { number: number; wire: number; start: number; end: number; value: number };
 type Source = { byte(at: number): number; text(start: number, end: number): string; size: number };
@@ -98,7 +108,11 @@ function readValue(source: Source, within: Field): OnnxValue {
       const symbol = first(source, dim, 2);
       dims.push(value ? value.value : symbol ? source.text(symbol.start, symbol.end) : '?');
     }
-  return { name: name ? source.text(name.start, name.end) : '', type: ELEMENT_TYPES[element?.value ?? 0] ?? `type ${element?.value ?? 0}`, shape: dims };
+  return {
+    name: name ? source.text(name.start, name.end) : '',
+    type: ELEMENT_TYPES[element?.value ?? 0] ?? `type ${element?.value ?? 0}`,
+    shape: dims,
+  };
 }
 
 /** TensorProto: name 8, external_data 13 { key 1, value 2 }. */
@@ -121,11 +135,18 @@ export function readOnnxHeader(file: string): OnnxHeader {
   try {
     const source = openSource(fd);
     if (source.size < 1024 && source.text(0, Math.min(40, source.size)).startsWith('version https://git-lfs'))
-      throw new LabError('bad-request', `${file} is only a Git LFS pointer, not the model. Run \`git lfs pull\` in that folder, or download the file itself.`);
+      throw new LabError(
+        'bad-request',
+        `${file} is only a Git LFS pointer, not the model. Run \`git lfs pull\` in that folder, or download the file itself.`,
+      );
     return readModel(source);
   } catch (error) {
     if (error instanceof LabError) throw error;
-    throw new LabError('bad-request', `${path.basename(file)} is not a whole ONNX model (${file}). Copy or download it again.`, { cause: error });
+    throw new LabError(
+      'bad-request',
+      `${path.basename(file)} is not a whole ONNX model (${file}). Copy or download it again.`,
+      { cause: error },
+    );
   } finally {
     closeSync(fd);
   }

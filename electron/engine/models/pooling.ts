@@ -10,7 +10,9 @@ export function poolRows(data: Float32Array, dims: number[], pool: 'row' | 'toke
   if (dims.length !== 3) return data;
   const [, tokens, dim] = dims as [number, number, number];
   const hasClassToken = !Number.isInteger(Math.sqrt(tokens));
-  return pool === 'mean' || !hasClassToken ? meanOfTokens(data, rows, tokens, dim) : firstTokens(data, rows, tokens, dim);
+  return pool === 'mean' || !hasClassToken
+    ? meanOfTokens(data, rows, tokens, dim)
+    : firstTokens(data, rows, tokens, dim);
 }
 
 function firstTokens(data: Float32Array, rows: number, tokens: number, dim: number): Float32Array {

@@ -34,9 +34,25 @@ type Family = {
 
 // Order matters: the first match is taken.
 const FAMILIES: Family[] = [
-  { match: /convnext/, square: false, resample: 2, crop: false, size: 384, ...IMAGENET, enlarge: (json, size) => (size >= 384 ? 'exact' : 1 / (number(json.crop_pct) ?? 224 / 256)) },
+  {
+    match: /convnext/,
+    square: false,
+    resample: 2,
+    crop: false,
+    size: 384,
+    ...IMAGENET,
+    enlarge: (json, size) => (size >= 384 ? 'exact' : 1 / (number(json.crop_pct) ?? 224 / 256)),
+  },
   { match: /levit/, square: false, resample: 3, crop: true, size: 224, ...IMAGENET, enlarge: () => ONE_OF_THE_256 },
-  { match: /poolformer/, square: false, resample: 3, crop: true, size: 224, ...IMAGENET, enlarge: (json) => 1 / (number(json.crop_pct) ?? 0.9) },
+  {
+    match: /poolformer/,
+    square: false,
+    resample: 3,
+    crop: true,
+    size: 224,
+    ...IMAGENET,
+    enlarge: (json) => 1 / (number(json.crop_pct) ?? 0.9),
+  },
   { match: /siglip/, square: true, resample: 3, crop: false, size: 224, ...HALF },
   { match: /deit/, square: true, resample: 3, crop: true, size: 256, ...IMAGENET },
   { match: /beit/, square: true, resample: 3, crop: true, size: 256, ...HALF },
@@ -49,7 +65,8 @@ const FAMILIES: Family[] = [
 ];
 const PLAIN: Family = { match: /./, square: true, resample: 2, crop: false, size: 224, ...IMAGENET };
 
-const number = (value: unknown): number | undefined => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
+const number = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 
 /** 224, [224, 224], {height, width} or {shortest_edge}. */
 function readSize(value: unknown, square: boolean, name: string): Edges | null {
@@ -58,16 +75,26 @@ function readSize(value: unknown, square: boolean, name: string): Edges | null {
   if (plain !== undefined) return square ? { height: plain, width: plain } : { shortest: plain };
   if (Array.isArray(value)) {
     const [first, second] = value.map(number);
-    if (first !== undefined) return second === undefined ? readSize(first, square, name) : { height: first, width: second };
+    if (first !== undefined)
+      return second === undefined ? readSize(first, square, name) : { height: first, width: second };
   }
   const { height, width, shortest_edge: shortest, longest_edge: longest } = value as Json;
-  if (number(height) !== undefined && number(width) !== undefined) return { height: number(height)!, width: number(width)! };
+  if (number(height) !== undefined && number(width) !== undefined)
+    return { height: number(height)!, width: number(width)! };
   if (number(shortest) !== undefined && longest === undefined) return { shortest: number(shortest)! };
-  throw new LabError('unsupported', `${name} asks for a size that the lab does not know: ${JSON.stringify(value)}. It reads a number, {height, width} and {shortest_edge}.`);
+  throw new LabError(
+    'unsupported',
+    `${name} asks for a size that the lab does not know: ${JSON.stringify(value)}. It reads a number, {height, width} and {shortest_edge}.`,
+  );
 }
 
 const triple = (value: unknown, fallback: number[]): [number, number, number] => {
-  const list = Array.isArray(value) && value.length === 3 ? value.map(Number) : number(value) !== undefined ? [value, value, value].map(Number) : fallback;
+  const list =
+    Array.isArray(value) && value.length === 3
+      ? value.map(Number)
+      : number(value) !== undefined
+        ? [value, value, value].map(Number)
+        : fallback;
   return [list[0]!, list[1]!, list[2]!];
 };
 
@@ -79,12 +106,18 @@ export function readPreprocessing(json: Json, imageSize: number | null, name: st
   const timm = timmConfig(json);
   if (timm) return readTimm(timm, name);
   const type = String(json.image_processor_type ?? json.feature_extractor_type ?? '').toLowerCase();
-  const family = FAMILIES.find((candidate) => candidate.match.test(type)) ?? { ...PLAIN, crop: json.crop_size !== undefined };
+  const family = FAMILIES.find((candidate) => candidate.match.test(type)) ?? {
+    ...PLAIN,
+    crop: json.crop_size !== undefined,
+  };
   const resampleId = number(json.resample) ?? family.resample;
   const resample = RESAMPLE[resampleId];
-  if (!resample) throw new LabError('bad-request', `${name}: resample ${resampleId} is not one of Pillow's filters (0 to 5).`);
+  if (!resample)
+    throw new LabError('bad-request', `${name}: resample ${resampleId} is not one of Pillow's filters (0 to 5).`);
 
-  const edges = readSize(json.size, family.square && !(type === '' && json.do_center_crop), name) ?? (family.square ? { height: family.size, width: family.size } : { shortest: family.size });
+  const edges =
+    readSize(json.size, family.square && !(type === '' && json.do_center_crop), name) ??
+    (family.square ? { height: family.size, width: family.size } : { shortest: family.size });
   const crops = json.do_center_crop === undefined ? family.crop : json.do_center_crop === true;
   let crop = crops ? (readSize(json.crop_size, true, name) ?? null) : null;
   if (crops && !crop) crop = 'shortest' in edges ? { height: edges.shortest, width: edges.shortest } : edges;
@@ -95,12 +128,18 @@ export function readPreprocessing(json: Json, imageSize: number | null, name: st
     const factor = family.enlarge(json, size);
     crop = factor === 'exact' ? null : (crop ?? { height: size, width: size });
     // int(size / crop_pct), as the processors have it; the small addend undoes 224 * (1 / 0.875) = 255.99...
-    resize = factor === 'exact' ? { mode: 'exact', width: size, height: size } : { mode: 'shortest', size: Math.floor(size * factor + 1e-9) };
+    resize =
+      factor === 'exact'
+        ? { mode: 'exact', width: size, height: size }
+        : { mode: 'shortest', size: Math.floor(size * factor + 1e-9) };
   }
   const square = crop && 'height' in crop ? crop : resize.mode === 'exact' ? resize : null;
   const [height, width] = square ? [square.height, square.width] : [imageSize, imageSize];
   if (!height || !width)
-    throw new LabError('unsupported', `${name} gives images of varying size (no crop, no exact size), and the model does not state its own. Add crop_size and do_center_crop to ${name}.`);
+    throw new LabError(
+      'unsupported',
+      `${name} gives images of varying size (no crop, no exact size), and the model does not state its own. Add crop_size and do_center_crop to ${name}.`,
+    );
   return {
     resize,
     resample,
@@ -109,12 +148,17 @@ export function readPreprocessing(json: Json, imageSize: number | null, name: st
     ...readScaling(json, family),
     height,
     width,
-    bgr: json.do_flip_channel_order === undefined ? family.match.source === 'mobilevit' : json.do_flip_channel_order === true,
+    bgr:
+      json.do_flip_channel_order === undefined
+        ? family.match.source === 'mobilevit'
+        : json.do_flip_channel_order === true,
   };
 }
 
 const toResize = (edges: Edges): Preprocessing['resize'] =>
-  'shortest' in edges ? { mode: 'shortest', size: edges.shortest } : { mode: 'exact', width: edges.width, height: edges.height };
+  'shortest' in edges
+    ? { mode: 'shortest', size: edges.shortest }
+    : { mode: 'exact', width: edges.width, height: edges.height };
 
 /** (v * rescale - mean) / std, with EfficientNet's second division by std and its offset folded in. */
 function readScaling(json: Json, family: Family): Pick<Preprocessing, 'rescale' | 'mean' | 'std'> {
@@ -125,7 +169,11 @@ function readScaling(json: Json, family: Family): Pick<Preprocessing, 'rescale' 
   const mean = triple(json.image_mean, family.mean);
   const std = triple(json.image_std, family.std);
   const twice = json.include_top === true && family.match.source === 'efficientnet';
-  return { rescale, mean: [mean[0] + offset, mean[1] + offset, mean[2] + offset], std: twice ? [std[0] ** 2, std[1] ** 2, std[2] ** 2] : std };
+  return {
+    rescale,
+    mean: [mean[0] + offset, mean[1] + offset, mean[2] + offset],
+    std: twice ? [std[0] ** 2, std[1] ** 2, std[2] ** 2] : std,
+  };
 }
 
 /** timm's settings, in config.json or as TimmWrapperImageProcessor writes them. */
@@ -137,11 +185,17 @@ function timmConfig(json: Json): Json | null {
 function readTimm(config: Json, name: string): ModelInput {
   const [, height, width] = (config.input_size as unknown[]).map(Number);
   const resample = String(config.interpolation ?? 'bicubic') as Resample;
-  if (!height || !width || !RESAMPLE.includes(resample)) throw new LabError('bad-request', `${name}: the timm settings name an input size or interpolation that the lab does not know.`);
+  if (!height || !width || !RESAMPLE.includes(resample))
+    throw new LabError(
+      'bad-request',
+      `${name}: the timm settings name an input size or interpolation that the lab does not know.`,
+    );
   const squash = config.crop_mode === 'squash';
   const larger = (edge: number) => Math.floor(edge / (number(config.crop_pct) ?? 0.875) + 1e-9);
   return {
-    resize: squash ? { mode: 'exact', width: larger(width), height: larger(height) } : { mode: 'shortest', size: larger(Math.min(height, width)) },
+    resize: squash
+      ? { mode: 'exact', width: larger(width), height: larger(height) }
+      : { mode: 'shortest', size: larger(Math.min(height, width)) },
     resample,
     crop: { height, width },
     rescale: 1 / 255,

@@ -48,7 +48,11 @@ export function createProviders(options: Options): Providers {
     async report() {
       known = null;
       const trials = await once();
-      return PROVIDERS.map((id) => ({ id, available: trials.get(id)?.ok ?? false, reason: trials.get(id)?.reason ?? null }));
+      return PROVIDERS.map((id) => ({
+        id,
+        available: trials.get(id)?.ok ?? false,
+        reason: trials.get(id)?.reason ?? null,
+      }));
     },
     async choose(choice) {
       if (choice === 'cpu') return { device: 'cpu', notice: null };
@@ -56,7 +60,10 @@ export function createProviders(options: Options): Providers {
       if (choice === 'auto' || choice === '') return { device: fastest(trials), notice: null };
       const trial = trials.get(choice);
       if (trial?.ok) return { device: choice, notice: null };
-      return { device: 'cpu', notice: `The device ${choice} cannot be used: ${trial?.reason ?? `the lab knows auto, ${PROVIDERS.join(', ')}.`} The CPU is used instead.` };
+      return {
+        device: 'cpu',
+        notice: `The device ${choice} cannot be used: ${trial?.reason ?? `the lab knows auto, ${PROVIDERS.join(', ')}.`} The CPU is used instead.`,
+      };
     },
   };
 }
@@ -64,7 +71,9 @@ export function createProviders(options: Options): Providers {
 function fastest(trials: Map<string, Trial>): string {
   const cpu = trials.get('cpu')?.milliseconds || Number.POSITIVE_INFINITY;
   let best = { device: 'cpu', milliseconds: cpu / 2 };
-  for (const [device, trial] of trials) if (device !== 'cpu' && trial.ok && trial.milliseconds < best.milliseconds) best = { device, milliseconds: trial.milliseconds };
+  for (const [device, trial] of trials)
+    if (device !== 'cpu' && trial.ok && trial.milliseconds < best.milliseconds)
+      best = { device, milliseconds: trial.milliseconds };
   return best.device;
 }
 
@@ -72,7 +81,10 @@ function inProcess(provider: string): Promise<Trial> {
   return new Promise((resolve) => {
     const failed = (reason: string) => resolve({ ok: false, reason, milliseconds: 0 });
     // the runtime and the drivers write to stderr as they please; only the message counts
-    const child = fork(fileURLToPath(workerFile('provider-trial')), [provider], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [] });
+    const child = fork(fileURLToPath(workerFile('provider-trial')), [provider], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      execArgv: [],
+    });
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       failed(`It gave no answer within ${TRIAL_MS / 1000} s.`);
@@ -92,7 +104,12 @@ function inProcess(provider: string): Promise<Trial> {
 async function withMarker(options: Options, provider: string): Promise<Trial> {
   if (provider === 'cpu') return options.inThread(provider);
   const marker = path.join(options.cacheDir, `trial-of-${provider}`);
-  if (existsSync(marker)) return { ok: false, reason: `Its trial at ${readFileSync(marker, 'utf8')} crashed the lab. Delete ${marker} to try again.`, milliseconds: 0 };
+  if (existsSync(marker))
+    return {
+      ok: false,
+      reason: `Its trial at ${readFileSync(marker, 'utf8')} crashed the lab. Delete ${marker} to try again.`,
+      milliseconds: 0,
+    };
   mkdirSync(options.cacheDir, { recursive: true });
   writeFileSync(marker, new Date().toISOString());
   try {

@@ -19,13 +19,25 @@ export type OnnxRequest =
   | { kind: 'release'; session: number }
   | { kind: 'try'; provider: string };
 
-export type OnnxAnswer = { load: { inputs: string[]; outputs: string[] }; run: Record<string, OnnxOutput>; tokenize: Tokens; release: null; try: Trial };
+export type OnnxAnswer = {
+  load: { inputs: string[]; outputs: string[] };
+  run: Record<string, OnnxOutput>;
+  tokenize: Tokens;
+  release: null;
+  try: Trial;
+};
 
 export type Sessions = {
   /** The provider to use for a choice such as 'auto' or 'cuda'; falls back to 'cpu' with a notice. */
   device(choice: string): Promise<string>;
   /** Runs a model file, opening it when it is not open. What `feeds` hold is handed over. */
-  run(file: string, device: string, threads: number, feeds: Record<string, OnnxTensor>, outputs: string[]): Promise<Record<string, OnnxOutput>>;
+  run(
+    file: string,
+    device: string,
+    threads: number,
+    feeds: Record<string, OnnxTensor>,
+    outputs: string[],
+  ): Promise<Record<string, OnnxOutput>>;
   tokenize(settings: TokenizerSettings, texts: string[], pad: 'context' | 'longest'): Promise<Tokens>;
   /** Where a file really runs: after a failed load that is 'cpu', whatever was asked. */
   actualDevice(file: string, device: string, threads: number): Promise<string>;
@@ -42,13 +54,20 @@ export function createSessions(options: Options): Sessions {
   const idleMs = options.idleMs ?? 120_000;
   const thread = createThread();
   const entries = new Map<string, Entry>();
-  const providers: Providers = createProviders({ cacheDir: options.cacheDir, inThread: (provider) => thread.ask('try', { kind: 'try', provider }) });
+  const providers: Providers = createProviders({
+    cacheDir: options.cacheDir,
+    inThread: (provider) => thread.ask('try', { kind: 'try', provider }),
+  });
   let nextSession = 1;
 
-  const sweep = setInterval(() => {
-    for (const [key, entry] of entries) if (entry.busy === 0 && Date.now() - entry.usedAt >= idleMs) release(key, entry);
-    if (entries.size === 0) thread.idle();
-  }, Math.min(10_000, idleMs));
+  const sweep = setInterval(
+    () => {
+      for (const [key, entry] of entries)
+        if (entry.busy === 0 && Date.now() - entry.usedAt >= idleMs) release(key, entry);
+      if (entries.size === 0) thread.idle();
+    },
+    Math.min(10_000, idleMs),
+  );
   sweep.unref();
 
   function release(key: string, entry: Entry): void {
@@ -64,7 +83,9 @@ export function createSessions(options: Options): Sessions {
       await ask(entry.device);
     } catch (error) {
       if (entry.device === 'cpu') throw error;
-      options.notice(`This model cannot run on ${entry.device} (${(error as Error).message}). It runs on the CPU instead.`);
+      options.notice(
+        `This model cannot run on ${entry.device} (${(error as Error).message}). It runs on the CPU instead.`,
+      );
       entry.device = 'cpu';
       await ask('cpu');
     }
@@ -111,7 +132,9 @@ export function createSessions(options: Options): Sessions {
       try {
         await entry.ready;
       } catch (error) {
-        throw new LabError('bad-request', `ONNX Runtime cannot open ${file}: ${(error as Error).message}`, { cause: error });
+        throw new LabError('bad-request', `ONNX Runtime cannot open ${file}: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
       return entry.device;
     },
@@ -196,5 +219,7 @@ function createThread(): Thread {
 
 /** Shared memory stays where it is; plain memory moves. */
 function handedOver(feeds: Record<string, OnnxTensor>): ArrayBuffer[] {
-  return [...new Set(Object.values(feeds).map((feed) => feed.data.buffer))].filter((buffer): buffer is ArrayBuffer => buffer instanceof ArrayBuffer);
+  return [...new Set(Object.values(feeds).map((feed) => feed.data.buffer))].filter(
+    (buffer): buffer is ArrayBuffer => buffer instanceof ArrayBuffer,
+  );
 }

@@ -1,7 +1,13 @@
 // Every model the lab knows: built in, found in a folder, added, downloaded, or only listed in the catalog.
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { type EventName, type Events, LabError, type ModelInfo, type ModelSource, type ProviderReport, type Settings } from '../../../shared/contract.ts';
+import {
+  LabError,
+  type ModelInfo,
+  type ModelSource,
+  type ProviderReport,
+  type Settings,
+} from '../../../shared/contract.ts';
 import type { Dirs, Log } from '../context.ts';
 import type { ImagePool } from '../images/pool.ts';
 import { addModel } from './add.ts';
@@ -36,7 +42,6 @@ export type ModelStoreOptions = {
   log: Log;
   /** Says something to the user that no call was waiting for. */
   notice(text: string): void;
-  push?<E extends EventName>(event: E, payload: Events[E]): void;
 };
 
 /** Downloads under way live here, inside the app's models folder. */
@@ -62,7 +67,8 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
   /** The first folder of a name is the model of that id, as the sources are in order. */
   function installed(): Map<string, { folder: string; source: ModelSource }> {
     const found = new Map<string, { folder: string; source: ModelSource }>();
-    for (const place of places()) if (!found.has(path.basename(place.folder))) found.set(path.basename(place.folder), place);
+    for (const place of places())
+      if (!found.has(path.basename(place.folder))) found.set(path.basename(place.folder), place);
     for (const [id, folder] of given) if (!found.has(id)) found.set(id, { folder, source: 'models-dir' });
     return found;
   }
@@ -88,7 +94,8 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     if (place) return describe(id, place.folder, place.source);
     if (entry) return catalogInfo(entry);
     const folder = path.resolve(idOrPath);
-    if (existsSync(folder) && statSync(folder).isDirectory()) return describe(remember(folder, here), folder, 'models-dir');
+    if (existsSync(folder) && statSync(folder).isDirectory())
+      return describe(remember(folder, here), folder, 'models-dir');
     const ids = ['hog', ...here.keys(), ...catalog.map((known) => known.id).filter((known) => !here.has(known))];
     throw new LabError('not-found', `There is no model ${idOrPath}. Give a folder, or one of ${ids.join(', ')}.`);
   }
@@ -111,10 +118,15 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     async embedder(idOrPath, { output, device, threads } = {}) {
       const info = await get(idOrPath);
       if (info.family === 'hog') return hogEmbedder(options.images);
-      if (!info.installed || !info.path) throw new LabError('not-found', `${info.name} is not on this machine yet. Download it under Models first.`);
+      if (!info.installed || !info.path)
+        throw new LabError('not-found', `${info.name} is not on this machine yet. Download it under Models first.`);
       const { model, problem } = read(info.path);
       if (!model) throw new LabError('bad-request', problem ?? `${info.path} cannot be read.`);
-      if (!model.vision) throw new LabError('unsupported', `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`);
+      if (!model.vision)
+        throw new LabError(
+          'unsupported',
+          `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`,
+        );
       const settings = options.settings();
       const known = catalog.find((entry) => entry.id === info.id);
       return onnxEmbedder({
@@ -133,15 +145,17 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
       mkdirSync(dirs.models, { recursive: true });
       const id = await addModel(source, dirs.models, new Set(['hog', ...installed().keys()]));
       log('info', `Added the model ${id} from ${source}.`);
-      options.push?.('model.changed', { id });
       return get(id);
     },
     async remove(id) {
       const info = await get(id);
-      if (info.source !== 'app' || !info.path) throw new LabError('bad-request', `${info.name} was not added or downloaded by the lab (${info.path ?? info.source}), so the lab does not delete it.`);
+      if (info.source !== 'app' || !info.path)
+        throw new LabError(
+          'bad-request',
+          `${info.name} was not added or downloaded by the lab (${info.path ?? info.source}), so the lab does not delete it.`,
+        );
       rmSync(info.path, { recursive: true, force: true });
       log('info', `Removed the model ${info.id}.`);
-      options.push?.('model.changed', { id: info.id });
     },
     close: () => sessions.close(),
   };
@@ -150,7 +164,10 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
 /** Sub-folders that look like models: a config.json or any .onnx. */
 function modelFolders(root: string): string[] {
   if (!existsSync(root) || !statSync(root).isDirectory()) return [];
-  const isModel = (folder: string) => existsSync(path.join(folder, 'config.json')) || existsSync(path.join(folder, 'onnx')) || readdirSync(folder).some((name) => name.endsWith('.onnx'));
+  const isModel = (folder: string) =>
+    existsSync(path.join(folder, 'config.json')) ||
+    existsSync(path.join(folder, 'onnx')) ||
+    readdirSync(folder).some((name) => name.endsWith('.onnx'));
   return readdirSync(root, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
     .map((entry) => path.join(root, entry.name))
@@ -171,7 +188,10 @@ function createFolderReader(): (folder: string) => Reading {
     try {
       reading = { model: readModelFolder(folder), problem: null };
     } catch (error) {
-      reading = { model: null, problem: error instanceof LabError ? error.message : `${folder} cannot be read: ${(error as Error).message}` };
+      reading = {
+        model: null,
+        problem: error instanceof LabError ? error.message : `${folder} cannot be read: ${(error as Error).message}`,
+      };
     }
     seen.set(folder, { stamp, reading });
     return reading;
@@ -190,7 +210,14 @@ function folderStamp(folder: string): string {
     .join('\n');
 }
 
-type Described = { id: string; folder: string; source: ModelSource; known: CatalogEntry | undefined; model: ModelFolder | null; problem: string | null };
+type Described = {
+  id: string;
+  folder: string;
+  source: ModelSource;
+  known: CatalogEntry | undefined;
+  model: ModelFolder | null;
+  problem: string | null;
+};
 
 function folderInfo({ id, folder, source, known, model, problem }: Described): ModelInfo {
   const outputs = model?.vision?.outputs ?? [];

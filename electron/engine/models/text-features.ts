@@ -10,14 +10,20 @@ const MOST_CAPTIONS = 50_000;
 const fill = (template: string, name: string) => template.replaceAll('{}', name);
 
 /** Per template, [classes, dim], rows L2-normalised. The embedder must have a text side. */
-export async function templateTextFeatures(embedder: Embedder, classNames: string[], templates: string[], signal?: AbortSignal): Promise<Float32Array[]> {
+export async function templateTextFeatures(
+  embedder: Embedder,
+  classNames: readonly string[],
+  templates: readonly string[],
+  signal?: AbortSignal,
+): Promise<Float32Array[]> {
   const text = embedder.text;
   if (!text) throw new Error(`${embedder.name} has no text side`);
   const known = remembered.get(embedder.key) ?? new Map<string, Float32Array>();
   remembered.set(embedder.key, known);
   const captions = new Set(templates.flatMap((template) => classNames.map((name) => fill(template, name))));
   // rows that are asked for now stay, whatever else has to go
-  if (known.size + captions.size > MOST_CAPTIONS) for (const caption of known.keys()) if (!captions.has(caption)) known.delete(caption);
+  if (known.size + captions.size > MOST_CAPTIONS)
+    for (const caption of known.keys()) if (!captions.has(caption)) known.delete(caption);
   // similar lengths together: a batch is as long as its longest caption
   const missing = [...captions].filter((caption) => !known.has(caption)).sort((a, b) => a.length - b.length);
   const STEP = 256;
@@ -38,7 +44,12 @@ export async function templateTextFeatures(embedder: Embedder, classNames: strin
 }
 
 /** [classes, dim], rows L2-normalised: the mean over the templates of the normalised caption features, normalised again. */
-export async function classTextFeatures(embedder: Embedder, classNames: string[], templates: string[], signal?: AbortSignal): Promise<Float32Array> {
+export async function classTextFeatures(
+  embedder: Embedder,
+  classNames: readonly string[],
+  templates: readonly string[],
+  signal?: AbortSignal,
+): Promise<Float32Array> {
   return meanOverTemplates(await templateTextFeatures(embedder, classNames, templates, signal), embedder.dim);
 }
 

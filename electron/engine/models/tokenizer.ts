@@ -31,7 +31,9 @@ export type Encoder = {
 export function readTokenizerSettings(file: string, config: Json, model: Json, header: OnnxHeader): TokenizerSettings {
   const text = (model.text_config ?? model) as Json;
   const sequence = header.inputs.find((input) => input.name === 'input_ids')?.shape[1];
-  const limits = [sequence, text.max_position_embeddings, text.context_length, config.model_max_length].filter((limit): limit is number => typeof limit === 'number' && limit > 0 && limit < 1e6);
+  const limits = [sequence, text.max_position_embeddings, text.context_length, config.model_max_length].filter(
+    (limit): limit is number => typeof limit === 'number' && limit > 0 && limit < 1e6,
+  );
   const named = config.pad_token as string | { content: string } | null | undefined;
   return {
     file,
@@ -50,10 +52,14 @@ export function openTokenizer(settings: TokenizerSettings): Encoder {
     json = JSON.parse(readFileSync(settings.file, 'utf8')) as Json;
     tokenizer = new Tokenizer(json, settings.config);
   } catch (error) {
-    throw new LabError('bad-request', `${settings.file} cannot be read as a tokenizer (${(error as Error).message}). Copy or download it again.`);
+    throw new LabError(
+      'bad-request',
+      `${settings.file} cannot be read as a tokenizer (${(error as Error).message}). Copy or download it again.`,
+    );
   }
   const padding = json.padding as { pad_id?: number } | null;
-  const filler = (settings.padToken === null ? undefined : tokenizer.token_to_id(settings.padToken)) ?? padding?.pad_id ?? 0;
+  const filler =
+    (settings.padToken === null ? undefined : tokenizer.token_to_id(settings.padToken)) ?? padding?.pad_id ?? 0;
   const ids = (text: string) => tokenizer.encode(text).ids;
   // the special tokens that close a text, such as CLIP's end token or BERT's [SEP]
   const closing = ids('').slice(-1);

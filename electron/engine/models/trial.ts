@@ -1,6 +1,6 @@
 // Tries an execution provider on a tiny graph: does it load, are its numbers right, how fast is it?
 
-export type Trial = { ok: boolean; reason: string | null; /** One run of the graph. */ milliseconds: number };
+export type Trial = { ok: boolean; reason: string | null /** One run of the graph. */; milliseconds: number };
 
 /** Side of the square matrices; three products of them are 0.8 GFLOP. */
 const SIDE = 512;
@@ -10,8 +10,12 @@ export async function tryProvider(provider: string): Promise<Trial> {
   const failed = (reason: string): Trial => ({ ok: false, reason, milliseconds: 0 });
   try {
     const { InferenceSession, Tensor, listSupportedBackends } = (await import('onnxruntime-node')).default;
-    if (!listSupportedBackends().some((backend) => backend.name === provider)) return failed(`onnxruntime-node for ${process.platform} ${process.arch} is built without it.`);
-    const session = await InferenceSession.create(trialGraph(), { executionProviders: [provider], logSeverityLevel: 4 });
+    if (!listSupportedBackends().some((backend) => backend.name === provider))
+      return failed(`onnxruntime-node for ${process.platform} ${process.arch} is built without it.`);
+    const session = await InferenceSession.create(trialGraph(), {
+      executionProviders: [provider],
+      logSeverityLevel: 4,
+    });
     const x = new Tensor('float32', new Float32Array(SIDE * SIDE).fill(1 / SIDE), [SIDE, SIDE]);
     let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 5; run++) {
@@ -20,7 +24,8 @@ export async function tryProvider(provider: string): Promise<Trial> {
       const values = (await y.getData()) as Float32Array;
       best = Math.min(best, performance.now() - start);
       // 1/SIDE everywhere, multiplied with itself, stays 1/SIDE
-      if (!values.every((value) => Math.abs(value * SIDE - 1) < 1e-2)) return failed('It loads, but its numbers are wrong on a matrix product.');
+      if (!values.every((value) => Math.abs(value * SIDE - 1) < 1e-2))
+        return failed('It loads, but its numbers are wrong on a matrix product.');
     }
     await session.release();
     return { ok: true, reason: null, milliseconds: best };
@@ -31,7 +36,8 @@ export async function tryProvider(provider: string): Promise<Trial> {
 
 /** The runtime's messages carry a source path and a condition; the user wants the end of it. */
 function sentence(message: string): string {
-  if (message.includes('Failed to load shared library')) return 'Its libraries are not here: they come with onnxruntime-node’s own install script, which needs the network.';
+  if (message.includes('Failed to load shared library'))
+    return 'Its libraries are not here: they come with onnxruntime-node’s own install script, which needs the network.';
   const last = /(?:was false\.|FAIL\s*:)\s*([^]*)$/.exec(message)?.[1] ?? message;
   const clean = last.replace(/\s+/g, ' ').trim();
   return clean.length > 300 ? `${clean.slice(0, 300)}...` : clean;
@@ -43,9 +49,18 @@ function trialGraph(): Uint8Array {
   const int = (field: number, n: number) => [...varint(field * 8), ...varint(n)];
   const block = (field: number, bytes: number[]) => [...varint(field * 8 + 2), ...varint(bytes.length), ...bytes];
   const text = (field: number, value: string) => block(field, [...Buffer.from(value)]);
-  const node = (a: string, b: string, out: string) => block(1, [...text(1, a), ...text(1, b), ...text(2, out), ...text(4, 'MatMul')]);
+  const node = (a: string, b: string, out: string) =>
+    block(1, [...text(1, a), ...text(1, b), ...text(2, out), ...text(4, 'MatMul')]);
   const side = block(1, int(1, SIDE));
-  const value = (field: number, name: string) => block(field, [...text(1, name), ...block(2, block(1, [...int(1, 1), ...block(2, [...side, ...side])]))]);
-  const graph = [...node('x', 'x', 'a'), ...node('a', 'x', 'b'), ...node('b', 'x', 'y'), ...text(2, 'trial'), ...value(11, 'x'), ...value(12, 'y')];
+  const value = (field: number, name: string) =>
+    block(field, [...text(1, name), ...block(2, block(1, [...int(1, 1), ...block(2, [...side, ...side])]))]);
+  const graph = [
+    ...node('x', 'x', 'a'),
+    ...node('a', 'x', 'b'),
+    ...node('b', 'x', 'y'),
+    ...text(2, 'trial'),
+    ...value(11, 'x'),
+    ...value(12, 'y'),
+  ];
   return Uint8Array.from([...int(1, 8), ...block(7, graph), ...block(8, [...text(1, ''), ...int(2, 13)])]);
 }

@@ -3,12 +3,20 @@
 import { createWriteStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform, Writable } from 'node:stream';
+import { Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { LabError } from '../../../shared/contract.ts';
 
-export type ZipEntry = { name: string; method: number; crc: number; packed: number; size: number; offset: number; encrypted: boolean };
+export type ZipEntry = {
+  name: string;
+  method: number;
+  crc: number;
+  packed: number;
+  size: number;
+  offset: number;
+  encrypted: boolean;
+};
 
 const bad = (file: string, why: string) => new LabError('bad-request', `${file} ${why}`);
 
@@ -33,8 +41,11 @@ export async function listZip(handle: FileHandle, file: string): Promise<ZipEntr
   const entries: ZipEntry[] = [];
   let next = 0;
   for (let i = 0; i < count; i++) {
-    if (next + 46 > directory.length || directory.readUInt32LE(next) !== 0x02014b50) throw bad(file, 'has a broken directory. Make or download it again.');
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) => directory.readUInt16LE(next + offset)) as [number, number, number];
+    if (next + 46 > directory.length || directory.readUInt32LE(next) !== 0x02014b50)
+      throw bad(file, 'has a broken directory. Make or download it again.');
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) =>
+      directory.readUInt16LE(next + offset),
+    ) as [number, number, number];
     const name = directory.toString('utf8', next + 46, next + 46 + nameLength).replaceAll('\\', '/');
     const entry: ZipEntry = {
       name,
@@ -49,7 +60,10 @@ export async function listZip(handle: FileHandle, file: string): Promise<ZipEntr
     next += 46 + nameLength + extraLength + commentLength;
     if (name.endsWith('/')) continue;
     if (name.startsWith('/') || /^[a-z]:/i.test(name) || name.split('/').includes('..') || name.includes('\0'))
-      throw bad(file, `holds ${JSON.stringify(name)}, a path that leads out of the folder it is unpacked to. Such a zip is not opened.`);
+      throw bad(
+        file,
+        `holds ${JSON.stringify(name)}, a path that leads out of the folder it is unpacked to. Such a zip is not opened.`,
+      );
     entries.push(entry);
   }
   return entries;
@@ -82,7 +96,11 @@ export async function unpack(file: string, target: string, rename: (name: string
       const relative = rename(entry.name);
       if (relative === null) continue;
       if (entry.encrypted) throw bad(file, 'is encrypted. Unpack it yourself and choose the folder.');
-      if (entry.method !== 0 && entry.method !== 8) throw bad(file, `packs ${entry.name} in a way the lab does not know (method ${entry.method}). Unpack it yourself and choose the folder.`);
+      if (entry.method !== 0 && entry.method !== 8)
+        throw bad(
+          file,
+          `packs ${entry.name} in a way the lab does not know (method ${entry.method}). Unpack it yourself and choose the folder.`,
+        );
       await unpackEntry(handle, file, entry, path.join(target, relative));
     }
   } finally {
@@ -92,7 +110,8 @@ export async function unpack(file: string, target: string, rename: (name: string
 
 async function unpackEntry(handle: FileHandle, file: string, entry: ZipEntry, target: string): Promise<void> {
   const local = await readAt(handle, entry.offset, 30);
-  if (local.length < 30 || local.readUInt32LE(0) !== 0x04034b50) throw bad(file, 'has a broken directory. Make or download it again.');
+  if (local.length < 30 || local.readUInt32LE(0) !== 0x04034b50)
+    throw bad(file, 'has a broken directory. Make or download it again.');
   const start = entry.offset + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
   await mkdir(path.dirname(target), { recursive: true });
   let crc = 0;
@@ -107,7 +126,12 @@ async function unpackEntry(handle: FileHandle, file: string, entry: ZipEntry, ta
   });
   const out = createWriteStream(target);
   if (entry.packed > 0) {
-    const source = handle.createReadStream({ start, end: start + entry.packed - 1, autoClose: false, highWaterMark: 1 << 20 });
+    const source = handle.createReadStream({
+      start,
+      end: start + entry.packed - 1,
+      autoClose: false,
+      highWaterMark: 1 << 20,
+    });
     try {
       if (entry.method === 8) await pipeline(source, createInflateRaw(), check, out);
       else await pipeline(source, check, out);
@@ -116,5 +140,6 @@ async function unpackEntry(handle: FileHandle, file: string, entry: ZipEntry, ta
       throw bad(file, `is damaged at ${entry.name} (${(error as Error).message}). Make or download it again.`);
     }
   } else await pipeline([], out as Writable);
-  if (size !== entry.size || crc !== entry.crc) throw bad(file, `is damaged at ${entry.name}. Make or download it again.`);
+  if (size !== entry.size || crc !== entry.crc)
+    throw bad(file, `is damaged at ${entry.name}. Make or download it again.`);
 }
