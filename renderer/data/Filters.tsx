@@ -59,7 +59,7 @@ export function Filters({ dataset, view, filter, onView, onFilter }: FiltersProp
             onValue={(value) => set({ label: value === ANY ? undefined : value === NO_CLASS ? null : value })}
           />
           {splits.length > 0 && (
-            <Select
+            <Select<string>
               label="Split"
               value={filter.split ?? ANY}
               options={[

@@ -79,15 +79,14 @@ export function IconButton({
   );
 }
 
-/** A visible name over a control, with a line of help under it. */
+/** A visible name over a control, with a line of help under it. The control names itself (`label`) for screen readers. */
 export function Labelled({ label, hint, children }: { label: string; hint?: ReactNode; children: ReactNode }) {
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child.
-    <label className="labelled">
+    <div className="labelled">
       <span className="label">{label}</span>
       {children}
       {hint && <span className="hint">{hint}</span>}
-    </label>
+    </div>
   );
 }
 

@@ -1,0 +1,67 @@
+// Runs in words: status with its sign, what a job came to, how long it took.
+import type { Job, JobKind, JobStatus } from '../../shared/contract.ts';
+import { count, plural, span } from '../ui/format.ts';
+
+export const KIND: Record<JobKind, string> = {
+  import: 'import',
+  rescan: 're-scan',
+  verify: 'full decode',
+  embed: 'embedding',
+  compare: 'comparison',
+  download: 'download',
+};
+
+/** Never colour alone: a sign and a word stand with it. */
+export const STATUS: Record<JobStatus, { word: string; sign: string; tone: '' | 'good' | 'bad' | 'warn' | 'accent' }> =
+  {
+    queued: { word: 'waiting', sign: '…', tone: '' },
+    running: { word: 'running', sign: '▸', tone: 'accent' },
+    paused: { word: 'paused', sign: '‖', tone: 'warn' },
+    interrupted: { word: 'interrupted', sign: '!', tone: 'warn' },
+    done: { word: 'done', sign: '✓', tone: 'good' },
+    failed: { word: 'failed', sign: '✕', tone: 'bad' },
+    cancelled: { word: 'cancelled', sign: '–', tone: '' },
+  };
+
+/** Seconds between start and end (or `now`); null before it began. */
+export function took(job: Job, now = Date.now()): number | null {
+  if (!job.startedAt) return null;
+  return Math.max(0, ((job.endedAt ? Date.parse(job.endedAt) : now) - Date.parse(job.startedAt)) / 1000);
+}
+
+export const tookText = (job: Job, now?: number): string => {
+  const seconds = took(job, now);
+  return seconds === null ? '' : span(seconds);
+};
+
+/** What a finished job came to, as far as its result says in numbers: "12,345 added, 3 problems". */
+export function outcome(job: Job): string {
+  if (job.error) return job.error.message;
+  if (job.status === 'paused' || job.status === 'interrupted') return job.note || 'It can go on where it stopped.';
+  const result = job.result;
+  if (job.status !== 'done' || typeof result !== 'object' || result === null)
+    return job.status === 'done' && job.total > 0 ? `${count(job.done)} ${job.unit}` : job.note;
+  const numbers = Object.entries(result as Record<string, unknown>).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number' && !/id$/i.test(entry[0]),
+  );
+  const said = numbers.map(([name, n]) =>
+    name === 'seconds'
+      ? span(n)
+      : name === 'items'
+        ? plural(n, 'item')
+        : `${Number.isInteger(n) ? count(n) : n.toFixed(2)} ${words(name)}`,
+  );
+  return said.join(', ') || (job.total > 0 ? `${count(job.done)} ${job.unit}` : '');
+}
+
+/** camelCase as words. */
+const words = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+export type RunFilter = 'all' | 'active' | 'done' | 'stopped';
+
+export function matchesFilter(job: Job, filter: RunFilter): boolean {
+  if (filter === 'active') return ['queued', 'running', 'paused'].includes(job.status);
+  if (filter === 'done') return job.status === 'done';
+  if (filter === 'stopped') return ['failed', 'cancelled', 'interrupted'].includes(job.status);
+  return true;
+}
