@@ -3,8 +3,9 @@ export const sql = `
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (json_valid(value))) STRICT, WITHOUT ROWID;
 
 -- A dataset is one root folder read in one way. Images stay where they are.
+-- Ids are never given twice: stored comparisons name items and datasets that may be gone.
 CREATE TABLE dataset (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL,
   root TEXT NOT NULL,
   list TEXT,                                   -- the CSV/JSON it was read from, or null for a folder
@@ -26,7 +27,7 @@ CREATE TABLE class (
 ) STRICT;
 
 CREATE TABLE item (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   dataset_id INTEGER NOT NULL REFERENCES dataset ON DELETE CASCADE,
   path TEXT NOT NULL,                          -- relative to the root, '/' between names
   hash TEXT NOT NULL DEFAULT '',               -- SHA-256 of the content, hex; '' when unreadable
@@ -36,6 +37,7 @@ CREATE TABLE item (
   height INTEGER NOT NULL DEFAULT 0,
   format TEXT NOT NULL DEFAULT '',
   class_id INTEGER REFERENCES class ON DELETE SET NULL,
+  label_by TEXT CHECK (label_by IN ('folders','list','user')),  -- who set class_id: only 'user' survives a move to another folder
   split TEXT CHECK (split IN ('train','val','test')),
   folder_split TEXT CHECK (folder_split IN ('train','val','test')),  -- what the folders or the list said, kept when stratified
   status TEXT NOT NULL DEFAULT 'ok' CHECK (status IN ('ok','problem','offline')),
@@ -43,8 +45,9 @@ CREATE TABLE item (
   verified INTEGER NOT NULL DEFAULT 0,         -- fully decoded once
   UNIQUE (dataset_id, path)
 ) STRICT;
-CREATE INDEX item_by_hash ON item (hash);
-CREATE INDEX item_by_class ON item (dataset_id, class_id);
+-- Both hold all that the counts of a dataset need, so that counting never reads the table.
+CREATE INDEX item_by_hash ON item (dataset_id, hash, split, class_id, status);
+CREATE INDEX item_by_class ON item (dataset_id, class_id, split, status, verified);
 
 -- Append-only: who or what set which label when, and what it was. Undo is a read of this.
 CREATE TABLE label_log (
@@ -58,6 +61,7 @@ CREATE TABLE label_log (
   at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX label_log_by_item ON label_log (item_id, id);
+CREATE INDEX label_log_by_user ON label_log (dataset_id, hash, id) WHERE source = 'user';   -- a label comes back with its content
 
 CREATE TABLE job (
   id INTEGER PRIMARY KEY,
