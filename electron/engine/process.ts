@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { LabError } from '../../shared/contract.ts';
 import type { FromEngine } from '../../shared/engine-messages.ts';
+import { beginDemo } from './demo/begin.ts';
 import { createEngine, type RunningEngine } from './engine.ts';
 import { answerHttp } from './http.ts';
 import { openParent } from './parent.ts';
@@ -67,6 +68,7 @@ try {
     dataDir,
     logFile: path.join(dataDir, 'lab.log'),
   } satisfies FromEngine);
+  beginDemo(engine);
 } catch (error) {
   if (!(error instanceof LabError)) throw error;
   parent.send({ kind: 'refused', message: error.message });

@@ -1,12 +1,13 @@
 // The browser host as a program of its own: `npm run serve`, and what `npm start` runs where there is no display.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { LabError } from '../../shared/contract.ts';
 import { defaultDataDir } from '../../shared/data-dir.ts';
+import { beginDemo } from '../engine/demo/begin.ts';
 import { createEngine } from '../engine/engine.ts';
 import { programPath } from '../engine/program.ts';
+import { openBrowser } from './browser.ts';
 import { startServer } from './server.ts';
 
 const HELP = `Serves the lab to a browser on this machine, at a loopback address with a secret in it.
@@ -26,19 +27,6 @@ const { values } = parseArgs({
   },
 });
 
-/** Shows the address in the default browser where there is one; the printed line is enough where there is none. */
-function openBrowser(url: string): void {
-  const [command, ...args] =
-    process.platform === 'darwin'
-      ? ['open', url]
-      : process.platform === 'win32'
-        ? ['cmd', '/c', 'start', '', url]
-        : ['xdg-open', url];
-  spawn(command!, args, { stdio: 'ignore', detached: true })
-    .on('error', () => {})
-    .unref();
-}
-
 async function serve(): Promise<void> {
   const bundleDir = programPath('dist/renderer');
   if (!existsSync(`${bundleDir}/index.html`))
@@ -55,6 +43,7 @@ async function serve(): Promise<void> {
   const server = await startServer(engine, { port, bundleDir });
 
   process.stdout.write(`Fewshot Lab is at ${server.url}\n`);
+  beginDemo(engine);
   process.stderr.write('Press Ctrl+C to stop.\n');
   if (values.open) openBrowser(server.url);
 

@@ -1,0 +1,29 @@
+// The frame around every screen: the rail, the line to the engine, and the running job at the bottom.
+import { expect, type Page } from '@playwright/test';
+
+export type ScreenName = 'Data' | 'Compare' | 'Prompt' | 'Models' | 'Runs' | 'Settings';
+
+export const frame = (page: Page) => {
+  const rail = page.getByRole('navigation', { name: 'Screens' });
+  const status = page.getByRole('contentinfo');
+  return {
+    rail,
+    status,
+    screen: (name: ScreenName) => page.getByRole('main', { name }),
+    /** Goes to a screen by the rail and waits for it. */
+    async goTo(name: ScreenName): Promise<void> {
+      await rail.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+      await expect(page.getByRole('main', { name })).toBeVisible();
+    },
+    /** The engine answers: the status line shows its memory. */
+    async connected(): Promise<void> {
+      await expect(rail).toBeVisible();
+      await expect(page.getByText('The engine stopped.')).toHaveCount(0, { timeout: 30_000 });
+      await expect(status.getByTitle('Memory of the engine')).toBeVisible({ timeout: 30_000 });
+    },
+    /** The page knows that the engine died. */
+    lost: () => expect(page.getByText('The engine stopped.')).toBeVisible(),
+    /** No job runs or waits. */
+    idle: (timeout = 60_000) => expect(status.getByText('Ready')).toBeVisible({ timeout }),
+  };
+};
