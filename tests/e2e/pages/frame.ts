@@ -18,11 +18,11 @@ export const frame = (page: Page) => {
     /** The engine answers: the status line shows its memory. */
     async connected(): Promise<void> {
       await expect(rail).toBeVisible();
-      await expect(page.getByText('The engine stopped.')).toHaveCount(0, { timeout: 30_000 });
+      await expect(page.getByText('Restarting…')).toHaveCount(0, { timeout: 30_000 });
       await expect(status.getByTitle('Memory of the engine')).toBeVisible({ timeout: 30_000 });
     },
     /** The page knows that the engine died. */
-    lost: () => expect(page.getByText('The engine stopped.')).toBeVisible(),
+    lost: () => expect(page.getByText('Restarting…')).toBeVisible(),
     /** No job runs or waits. */
     idle: (timeout = 60_000) => expect(status.getByText('Ready')).toBeVisible({ timeout }),
   };
