@@ -73,7 +73,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     return found;
   }
 
-  function describe(id: string, folder: string, source: ModelSource): ModelInfo {
+  function infoOf(id: string, folder: string, source: ModelSource): ModelInfo {
     const known = catalog.find((entry) => entry.id === id);
     const { model, problem } = read(folder);
     return folderInfo({ id, folder, source, known, model, problem });
@@ -81,7 +81,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
 
   async function list(): Promise<ModelInfo[]> {
     const here = installed();
-    const infos = [...here].map(([id, { folder, source }]) => describe(id, folder, source));
+    const infos = [...here].map(([id, { folder, source }]) => infoOf(id, folder, source));
     return [HOG_INFO, ...infos, ...catalog.filter((entry) => !here.has(entry.id)).map(catalogInfo)];
   }
 
@@ -91,11 +91,11 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     const entry = catalog.find((known) => known.id === idOrPath || known.repo === idOrPath);
     const id = here.has(idOrPath) ? idOrPath : (entry?.id ?? idOrPath);
     const place = here.get(id);
-    if (place) return describe(id, place.folder, place.source);
+    if (place) return infoOf(id, place.folder, place.source);
     if (entry) return catalogInfo(entry);
     const folder = path.resolve(idOrPath);
     if (existsSync(folder) && statSync(folder).isDirectory())
-      return describe(remember(folder, here), folder, 'models-dir');
+      return infoOf(remember(folder, here), folder, 'models-dir');
     const ids = ['hog', ...here.keys(), ...catalog.map((known) => known.id).filter((known) => !here.has(known))];
     throw new LabError('not-found', `There is no model ${idOrPath}. Give a folder, or one of ${ids.join(', ')}.`);
   }

@@ -1,5 +1,6 @@
 // Class features from captions: every template filled with every class name, features averaged over the templates
 // (CLIP, section 3.1.4: mean of the normalised caption features, normalised again).
+import { captionsFor } from '../../../shared/templates.ts';
 import type { Embedder } from './embedder.ts';
 
 /** Caption features by embedder and caption. Rows are L2-normalised. */
@@ -7,7 +8,7 @@ const remembered = new Map<string, Map<string, Float32Array>>();
 /** About 100 MB at 512 dimensions. */
 const MOST_CAPTIONS = 50_000;
 
-const fill = (template: string, name: string) => template.replaceAll('{}', name);
+const fill = (template: string, name: string): string => captionsFor(template, name)[0]!;
 
 /** Per template, [classes, dim], rows L2-normalised. The embedder must have a text side. */
 export async function templateTextFeatures(

@@ -38,7 +38,7 @@ export async function tryProvider(provider: string): Promise<Trial> {
 function sentence(message: string): string {
   if (message.includes('Failed to load shared library'))
     return 'Its libraries are not here: they come with onnxruntime-node’s own install script, which needs the network.';
-  const last = /(?:was false\.|FAIL\s*:)\s*([^]*)$/.exec(message)?.[1] ?? message;
+  const last = /(?:was false\.|FAIL\s*:)\s*([\s\S]*)$/.exec(message)?.[1] ?? message;
   const clean = last.replace(/\s+/g, ' ').trim();
   return clean.length > 300 ? `${clean.slice(0, 300)}...` : clean;
 }
