@@ -66,13 +66,11 @@ async function draw(svg: string, next: Random): Promise<Uint8Array> {
   const path = /<path[^>]* d="([^"]+)"/.exec(svg)?.[1];
   if (!path) throw new Error(`No path in ${svg.slice(0, 80)}`);
   const between = (low: number, high: number) => low + (high - low) * next();
-  const hue = between(0, 360);
-  const dark = next() < 0.5;
-  const ground = `hsl(${between(0, 360)},${between(10, 60)}%,${dark ? between(10, 35) : between(70, 95)}%)`;
-  const ink = `hsl(${hue},${between(20, 90)}%,${dark ? between(60, 90) : between(12, 42)}%)`;
-  const scale = (SIZE / 24) * between(0.62, 0.9);
-  const [x, y] = [SIZE / 2 + between(-7, 7), SIZE / 2 + between(-7, 7)];
-  const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE}" height="${SIZE}"><rect width="100%" height="100%" fill="${ground}"/><path fill="${ink}" transform="translate(${x} ${y}) rotate(${between(-18, 18)}) scale(${scale}) translate(-12 -12)" d="${path}"/></svg>`;
+  const ground = `hsl(${between(0, 360)},${between(10, 40)}%,${between(86, 96)}%)`;
+  const ink = `hsl(${between(0, 360)},${between(30, 80)}%,${between(18, 42)}%)`;
+  const scale = (SIZE / 24) * between(0.74, 0.9);
+  const [x, y] = [SIZE / 2 + between(-3, 3), SIZE / 2 + between(-3, 3)];
+  const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="${SIZE}" height="${SIZE}"><rect width="100%" height="100%" fill="${ground}"/><path fill="${ink}" transform="translate(${x} ${y}) rotate(${between(-8, 8)}) scale(${scale}) translate(-12 -12)" d="${path}"/></svg>`;
   return sharp(Buffer.from(picture)).flatten().png({ palette: true, colours: 16, compressionLevel: 9 }).toBuffer();
 }
 
