@@ -9,7 +9,14 @@ import { readTokenizerSettings, type TokenizerSettings } from './tokenizer.ts';
 
 export type OnnxFile = { file: string; header: OnnxHeader };
 /** A feature that can be asked for: the graph's output and how its rows are pooled. */
-export type FeatureOutput = { id: string; tensor: string; pool: 'row' | 'tokens' | 'mean'; dim: number | null };
+export type FeatureOutput = {
+  id: string;
+  tensor: string;
+  pool: 'row' | 'tokens' | 'mean';
+  dim: number | null;
+  /** The graph does not give it by itself: it is taken from inside. */
+  inside?: true;
+};
 
 export type ModelFolder = {
   path: string;
@@ -164,7 +171,8 @@ function readVision(folder: string, onnx: OnnxFile, config: Json): ModelFolder['
 export function pixelInput(inputs: OnnxValue[]): OnnxValue | undefined {
   return (
     inputs.find((input) => PIXEL_NAMES.includes(input.name) && input.shape.length === 4) ??
-    inputs.find((input) => input.shape.length === 4)
+    // by shape only when three channels are stated: a language model's cache has four dimensions too
+    inputs.find((input) => input.shape.length === 4 && (input.shape[1] === 3 || input.shape[3] === 3))
   );
 }
 
@@ -203,7 +211,21 @@ function featureOutputs(header: OnnxHeader): FeatureOutput[] {
       if (shape.length === 3) found.push({ id: `${name}:mean`, tensor: name, pool: 'mean', dim: size });
     }
   }
-  return found;
+  return withInside(found, header);
+}
+
+/**
+ * Exports that give only a projection or logits hold better features inside, which the graph is asked for by name:
+ * `before:image_embeds` (what the CLIP paper probes), `before:logits` (a classifier's penultimate layer).
+ */
+function withInside(found: FeatureOutput[], header: OnnxHeader): FeatureOutput[] {
+  // a graph whose weights lie in another file cannot be opened from memory, where the output is added
+  if (header.externalFiles.length > 0 || found.some((output) => output.id === 'pooler_output')) return found;
+  return found.flatMap((output) => {
+    const tensor = header.before[output.tensor];
+    const wanted = output.pool === 'row' && /^(image_embed|logits$)/.test(output.tensor) && tensor !== undefined;
+    return wanted ? [output, { id: `before:${output.id}`, tensor, pool: 'row', dim: null, inside: true }] : [output];
+  });
 }
 
 function readText(

@@ -48,8 +48,14 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
       `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`,
     );
   const output = chooseOutput(vision, options.output, info.name);
-  const device = await sessions.actualDevice(vision.file, options.device, threads);
-  const run: Run = async (onnx, feeds, name) => (await sessions.run(onnx.file, device, threads, feeds, [name]))[name]!;
+  const source = (onnx: OnnxFile) => ({
+    file: onnx.file,
+    expose: onnx.file === vision.file && output.inside ? output.tensor : null,
+    device: options.device,
+    threads,
+  });
+  const device = await sessions.actualDevice(source(vision));
+  const run: Run = async (onnx, feeds, name) => (await sessions.run(source(onnx), feeds, [name]))[name]!;
   const fixed =
     typeof vision.pixels.shape[0] === 'number' && vision.pixels.shape[0] > 0 ? vision.pixels.shape[0] : null;
   const rows = imageRows({ vision, output, run, fixed, bgr: vision.preprocessing.bgr });

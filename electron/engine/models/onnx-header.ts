@@ -12,6 +12,8 @@ export type OnnxHeader = {
   outputs: OnnxValue[];
   /** Files beside this one that hold weights, relative to it. */
   externalFiles: string[];
+  /** Output -> the tensor that its last linear layer takes: the features before a projection or a classifier. */
+  before: Record<string, string>;
 };
 
 const ELEMENT_TYPES: Record<number, string> = {
@@ -152,23 +154,88 @@ export function readOnnxHeader(file: string): OnnxHeader {
   }
 }
 
-/** ModelProto: graph 7 { initializer 5, input 11, output 12 }. */
+/** ModelProto: graph 7 { node 1, initializer 5, input 11, output 12 }. */
 function readModel(source: Source): OnnxHeader {
   const graph = first(source, { start: 0, end: source.size }, 7);
   if (!graph) throw new RangeError('no graph');
   const inputs: OnnxValue[] = [];
   const outputs: OnnxValue[] = [];
+  const nodes = new Map<string, Node>();
   const weights = new Set<string>();
   const externalFiles = new Set<string>();
   for (const field of fields(source, graph.start, graph.end)) {
     if (field.number === 11) inputs.push(readValue(source, field));
     else if (field.number === 12) outputs.push(readValue(source, field));
-    else if (field.number === 5) {
+    else if (field.number === 1) {
+      const node = readNode(source, field);
+      if (node.op === 'Constant') weights.add(node.output);
+      nodes.set(node.output, node);
+    } else if (field.number === 5) {
       const weight = readInitializer(source, field);
       weights.add(weight.name);
       if (weight.file) externalFiles.add(weight.file);
     }
   }
-  // before IR version 4 weights were listed as inputs too
-  return { inputs: inputs.filter((input) => !weights.has(input.name)), outputs, externalFiles: [...externalFiles] };
+  const before: Record<string, string> = {};
+  for (const { name } of outputs) {
+    const tensor = beforeLinear(name, nodes, weights);
+    if (tensor) before[name] = tensor;
+  }
+  return {
+    // before IR version 4 weights were listed as inputs too
+    inputs: inputs.filter((input) => !weights.has(input.name)),
+    outputs,
+    externalFiles: [...externalFiles],
+    before,
+  };
+}
+
+type Node = { op: string; inputs: string[]; output: string };
+
+/** NodeProto: input 1, output 2, op_type 4. Only the first output matters here. */
+function readNode(source: Source, within: Field): Node {
+  const node: Node = { op: '', inputs: [], output: '' };
+  for (const field of fields(source, within.start, within.end)) {
+    if (field.number === 1) node.inputs.push(source.text(field.start, field.end));
+    else if (field.number === 2) node.output ||= source.text(field.start, field.end);
+    else if (field.number === 4) node.op = source.text(field.start, field.end);
+  }
+  return node;
+}
+
+/** Walks back from an output over a bias, a normalisation (x / |x|) and changes of shape to the product with a weight. */
+function beforeLinear(output: string, nodes: Map<string, Node>, weights: Set<string>): string | null {
+  let name = output;
+  for (let steps = 0; steps < 6; steps++) {
+    const node = nodes.get(name);
+    const [a, b] = node?.inputs ?? [];
+    if (!node || a === undefined) return null;
+    // a weight may pass through a Transpose or a cast from half precision
+    const isWeight = (input: string | undefined): boolean =>
+      input !== undefined && (weights.has(input) || isWeightOfWeight(nodes.get(input), weights));
+    if (node.op === 'Gemm' || node.op === 'MatMul') return isWeight(b) && !isWeight(a) ? a : null;
+    if (node.op === 'Add') name = isWeight(a) && b !== undefined ? b : a;
+    else if (['Div', 'Identity', 'Cast', 'Flatten', 'Squeeze', 'Reshape'].includes(node.op)) name = a;
+    else return null;
+  }
+  return null;
+}
+
+const isWeightOfWeight = (node: Node | undefined, weights: Set<string>): boolean =>
+  node !== undefined &&
+  ['Transpose', 'Cast', 'DequantizeLinear'].includes(node.op) &&
+  weights.has(node.inputs[0] ?? '');
+
+/**
+ * The model with one more output, a tensor inside its graph. Protobuf merges a message that comes in two parts, so the
+ * few bytes { graph 7 { output 12 { name 1 } } } at the end are all it takes.
+ */
+export function withOutput(model: Uint8Array, tensor: string): Uint8Array {
+  const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
+  const block = (field: number, bytes: number[]) => [field * 8 + 2, ...varint(bytes.length), ...bytes];
+  const patch = block(7, block(12, block(1, [...Buffer.from(tensor)])));
+  const out = new Uint8Array(model.length + patch.length);
+  out.set(model);
+  out.set(patch, model.length);
+  return out;
 }

@@ -1,5 +1,6 @@
 // ONNX Runtime for the rest of the engine: sessions on a thread of their own, opened when needed, closed when idle,
 // on the provider that was asked for or, with a notice, on the CPU.
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { LabError, type ProviderReport } from '../../../shared/contract.ts';
@@ -10,10 +11,12 @@ import type { TokenizerSettings, Tokens } from './tokenizer.ts';
 import type { Trial } from './trial.ts';
 
 export type OnnxTensor = { type: string; data: Float32Array | Uint8Array | BigInt64Array | Int32Array; dims: number[] };
+/** A model file and how to open it. `expose`: a tensor inside the graph that is made an output too. */
+export type OnnxSource = { file: string; expose: string | null; device: string; threads: number };
 export type OnnxOutput = { data: Float32Array; dims: number[] };
 
 export type OnnxRequest =
-  | { kind: 'load'; session: number; file: string; device: string; threads: number }
+  | { kind: 'load'; session: number; source: OnnxSource }
   | { kind: 'run'; session: number; feeds: Record<string, OnnxTensor>; outputs: string[] }
   | { kind: 'tokenize'; settings: TokenizerSettings; texts: string[]; pad: 'context' | 'longest' }
   | { kind: 'release'; session: number }
@@ -31,16 +34,10 @@ export type Sessions = {
   /** The provider to use for a choice such as 'auto' or 'cuda'; falls back to 'cpu' with a notice. */
   device(choice: string): Promise<string>;
   /** Runs a model file, opening it when it is not open. What `feeds` hold is handed over. */
-  run(
-    file: string,
-    device: string,
-    threads: number,
-    feeds: Record<string, OnnxTensor>,
-    outputs: string[],
-  ): Promise<Record<string, OnnxOutput>>;
+  run(source: OnnxSource, feeds: Record<string, OnnxTensor>, outputs: string[]): Promise<Record<string, OnnxOutput>>;
   tokenize(settings: TokenizerSettings, texts: string[], pad: 'context' | 'longest'): Promise<Tokens>;
   /** Where a file really runs: after a failed load that is 'cpu', whatever was asked. */
-  actualDevice(file: string, device: string, threads: number): Promise<string>;
+  actualDevice(source: OnnxSource): Promise<string>;
   providers(): Promise<ProviderReport[]>;
   /** How many model files are open now. */
   open(): number;
@@ -77,8 +74,9 @@ export function createSessions(options: Options): Sessions {
     });
   }
 
-  async function load(entry: Entry, file: string, threads: number): Promise<void> {
-    const ask = (device: string) => thread.ask('load', { kind: 'load', session: entry.session, file, device, threads });
+  async function load(entry: Entry, source: OnnxSource): Promise<void> {
+    const ask = (device: string) =>
+      thread.ask('load', { kind: 'load', session: entry.session, source: { ...source, device } });
     try {
       await ask(entry.device);
     } catch (error) {
@@ -91,17 +89,24 @@ export function createSessions(options: Options): Sessions {
     }
   }
 
-  function entryOf(file: string, device: string, threads: number): { key: string; entry: Entry } {
-    const count = threads > 0 ? threads : availableParallelism();
-    const key = `${file}\n${device}\n${count}`;
-    let entry = entries.get(key);
-    if (!entry) {
-      entry = { session: nextSession++, device, ready: Promise.resolve(), busy: 0, usedAt: Date.now() };
-      entry.ready = load(entry, file, count);
-      entry.ready.catch(() => entries.delete(key));
-      entries.set(key, entry);
-    }
-    return { key, entry };
+  function entryOf(asked: OnnxSource): Entry {
+    const source = { ...asked, threads: asked.threads > 0 ? asked.threads : availableParallelism() };
+    // a file that was replaced is another model
+    const stat = statSync(source.file, { throwIfNoEntry: false });
+    const key = JSON.stringify([source, stat?.size, stat?.mtimeMs]);
+    const open = entries.get(key);
+    if (open) return open;
+    const entry: Entry = {
+      session: nextSession++,
+      device: source.device,
+      ready: Promise.resolve(),
+      busy: 0,
+      usedAt: Date.now(),
+    };
+    entry.ready = load(entry, source);
+    entry.ready.catch(() => entries.delete(key));
+    entries.set(key, entry);
+    return entry;
   }
 
   thread.onDeath = () => entries.clear();
@@ -112,27 +117,27 @@ export function createSessions(options: Options): Sessions {
       if (found.notice) options.notice(found.notice);
       return found.device;
     },
-    async run(file, device, threads, feeds, outputs) {
-      const { entry } = entryOf(file, device, threads);
+    async run(source, feeds, outputs) {
+      const entry = entryOf(source);
       entry.busy++;
       try {
         await entry.ready;
         return await thread.ask('run', { kind: 'run', session: entry.session, feeds, outputs });
       } catch (error) {
         if (error instanceof LabError) throw error;
-        throw new LabError('internal', `${file} failed to run: ${(error as Error).message}`, { cause: error });
+        throw new LabError('internal', `${source.file} failed to run: ${(error as Error).message}`, { cause: error });
       } finally {
         entry.busy--;
         entry.usedAt = Date.now();
       }
     },
     tokenize: (settings, texts, pad) => thread.ask('tokenize', { kind: 'tokenize', settings, texts, pad }),
-    async actualDevice(file, device, threads) {
-      const { entry } = entryOf(file, device, threads);
+    async actualDevice(source) {
+      const entry = entryOf(source);
       try {
         await entry.ready;
       } catch (error) {
-        throw new LabError('bad-request', `ONNX Runtime cannot open ${file}: ${(error as Error).message}`, {
+        throw new LabError('bad-request', `ONNX Runtime cannot open ${source.file}: ${(error as Error).message}`, {
           cause: error,
         });
       }

@@ -75,7 +75,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
 
   function infoOf(id: string, folder: string, source: ModelSource): ModelInfo {
     const known = catalog.find((entry) => entry.id === id);
-    const { model, problem } = read(folder);
+    const { model, problem } = preferred(read(folder), known);
     return folderInfo({ id, folder, source, known, model, problem });
   }
 
@@ -120,7 +120,8 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
       if (info.family === 'hog') return hogEmbedder(options.images);
       if (!info.installed || !info.path)
         throw new LabError('not-found', `${info.name} is not on this machine yet. Download it under Models first.`);
-      const { model, problem } = read(info.path);
+      const known = catalog.find((entry) => entry.id === info.id);
+      const { model, problem } = preferred(read(info.path), known);
       if (!model) throw new LabError('bad-request', problem ?? `${info.path} cannot be read.`);
       if (!model.vision)
         throw new LabError(
@@ -128,7 +129,6 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
           `${info.name} takes no images, so it gives no image features. Choose a vision model or one with both sides.`,
         );
       const settings = options.settings();
-      const known = catalog.find((entry) => entry.id === info.id);
       return onnxEmbedder({
         info,
         folder: { ...model, scale: model.scale ?? known?.scale ?? null },
@@ -173,6 +173,15 @@ function modelFolders(root: string): string[] {
     .map((entry) => path.join(root, entry.name))
     .filter((folder) => existsSync(folder) && statSync(folder).isDirectory() && isModel(folder))
     .sort();
+}
+
+/** The catalog knows better than the general order which output of a known model is its feature. */
+function preferred(reading: Reading, known: CatalogEntry | undefined): Reading {
+  const vision = reading.model?.vision;
+  const best = vision?.outputs.find((output) => output.id === known?.outputs[0]);
+  if (!reading.model || !vision || !best) return reading;
+  const outputs = [best, ...vision.outputs.filter((output) => output !== best)];
+  return { ...reading, model: { ...reading.model, vision: { ...vision, outputs } } };
 }
 
 type Reading = { model: ModelFolder | null; problem: string | null };

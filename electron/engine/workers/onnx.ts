@@ -1,8 +1,10 @@
 // The thread that runs models: onnxruntime-node's `run` is synchronous, so on the main thread it would stop every call.
 // There is only ever one such thread: the runtime fails when two of them use it (onnxruntime #24486).
+import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { fromHalf, toHalf } from '../models/half.ts';
+import { withOutput } from '../models/onnx-header.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
 import { type Encoder, openTokenizer } from '../models/tokenizer.ts';
 import { tryProvider } from '../models/trial.ts';
@@ -14,15 +16,16 @@ const runtime = async () => (await import('onnxruntime-node')).default;
 
 async function load(request: Extract<OnnxRequest, { kind: 'load' }>): Promise<OnnxAnswer['load']> {
   const { InferenceSession } = await runtime();
-  const { device, threads } = request;
-  const session = await InferenceSession.create(request.file, {
+  const { file, expose, device, threads } = request.source;
+  const options: InferenceSession.SessionOptions = {
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
-    // image decoding runs on the same cores: threads that wait must not burn them
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-  });
+  };
+  const session = expose
+    ? await InferenceSession.create(withOutput(await readFile(file), expose), options)
+    : await InferenceSession.create(file, options);
   sessions.set(request.session, session);
   return { inputs: session.inputNames.slice(), outputs: session.outputNames.slice() };
 }
