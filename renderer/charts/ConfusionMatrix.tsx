@@ -100,6 +100,7 @@ export function ConfusionMatrix({ classes, confusion, width, onPick, picked = nu
             height={cell}
           />
         )}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the pointer's way; the svg answers the keys. */}
         <rect
           className="surface"
           x={left}

@@ -49,7 +49,8 @@ export function FewShotChart(props: FewShotChartProps) {
   return (
     <section className="few-shot" ref={ref} aria-label="Few-shot chart" aria-describedby={summaryId}>
       <p id={summaryId} className="visually-hidden">
-        {describeChart(props.title, series, props.crossings, props.baselines)}
+        {describeChart(props.title, series, props.crossings, props.baselines)} Arrow keys move between the points, Enter
+        opens one.
       </p>
       {ready && (
         <LineChart
@@ -142,6 +143,7 @@ function Marks(props: MarksProps) {
       ))}
       <Callouts found={callouts(series)} lines={lines} shots={shots} plot={plot} />
       <EndLabels lines={lines} plot={plot} manyModels={manyModels} />
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the pointer's way; the marks answer the keys. */}
       <rect
         ref={surface}
         className="surface"
@@ -221,7 +223,7 @@ function Buttons({ lines, manyModels, selected, onSelect, onOpen, focus, setFocu
     }
   };
   return (
-    <g ref={group} role="group" aria-label="Points of the chart; arrow keys move, Enter opens">
+    <g ref={group}>
       {lines.flatMap((line) =>
         line.marks.map((mark) => {
           const id = idOf({ line, mark });

@@ -38,7 +38,7 @@ export function HoverRow({
   const x = mark.x + 14 + width < plot.right ? mark.x + 14 : Math.max(plot.left, mark.x - 14 - width);
   const y = Math.max(plot.top, Math.min(plot.bottom - height, mark.y - height / 2));
   return (
-    <g className="hover-row" aria-hidden="true">
+    <g className="hover-row">
       <rect x={x} y={y} width={width} height={height} rx={6} />
       <text className="end-name" x={x + 10} y={y + 17}>
         {title}

@@ -153,7 +153,7 @@ export function Callouts({
   plot: Plot;
 }) {
   return (
-    <g className="callouts" aria-hidden="true">
+    <g className="callouts">
       {placeCallouts(found, lines, shots, plot, CALLOUT_SIZE).map(({ callout, at, box, text }) => {
         const below = box.y > at.y;
         const footX = Math.min(box.x + box.width - 14, Math.max(box.x + 14, at.x));
@@ -183,7 +183,7 @@ export function Callouts({
 export function EndLabels({ lines, plot, manyModels }: { lines: Line[]; plot: Plot; manyModels: boolean }) {
   const x = plot.right + 14;
   return (
-    <g aria-hidden="true">
+    <g>
       {placeEndLabels(lines, plot, 15).map(({ line, y, end }) => {
         const { series } = line;
         const method = METHOD_STYLES[series.method];

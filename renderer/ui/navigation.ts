@@ -4,8 +4,15 @@ import { createStore, useStore } from './store.ts';
 
 export type ScreenParams = {
   data: { datasetId?: number; filter?: ItemFilter };
-  /** `fresh`: open the form for a new comparison, on `datasetId` and `model` where they are given. */
-  compare: { comparisonId?: number; datasetId?: number; model?: string; fresh?: boolean };
+  /** `fresh`: open the form for a new comparison, on `datasetId` and `model`, with these captions where they are given. */
+  compare: {
+    comparisonId?: number;
+    datasetId?: number;
+    model?: string;
+    fresh?: boolean;
+    templates?: string[];
+    classNames?: Record<string, string>;
+  };
   prompt: { datasetId?: number; model?: string };
   models: { modelId?: string };
   runs: { jobId?: number };

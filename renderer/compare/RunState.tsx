@@ -1,0 +1,93 @@
+// What stands above the chart: the demo's one line, progress while rows come, and what stopped a run with the way on.
+import { useState } from 'react';
+import type { Comparison, ComparisonInfo, Job } from '../../shared/contract.ts';
+import { isActive, useCall, useJob, useMutationCall } from '../lab.ts';
+import { Button, ErrorNote, Note } from '../ui/controls.tsx';
+import { FirstStepButtons } from '../ui/FirstSteps.tsx';
+import { JobProgress } from '../ui/JobProgress.tsx';
+import { go } from '../ui/navigation.ts';
+import { rowsText, whatIsSeen } from './run.ts';
+
+export function RunState({ info, comparison }: { info: ComparisonInfo; comparison: Comparison | undefined }) {
+  const job = useJob(info.jobId);
+  return (
+    <>
+      <DemoLine info={info} comparison={comparison} />
+      {job && job.status !== 'done' && <JobLine job={job} info={info} />}
+    </>
+  );
+}
+
+/** Shown until there is a dataset of the user's own. */
+function DemoLine({ info, comparison }: { info: ComparisonInfo; comparison: Comparison | undefined }) {
+  const datasets = useCall('dataset.list', {}).data;
+  const [closed, setClosed] = useState(false);
+  const demo = datasets?.find((dataset) => dataset.id === info.datasetId)?.demo === true;
+  if (!demo || closed || datasets?.some((dataset) => !dataset.demo)) return null;
+  const seen = comparison && comparison.status === 'done' ? whatIsSeen(comparison) : null;
+  return (
+    <Note kind="plain" actions={<FirstStepButtons />} onClose={() => setClosed(true)}>
+      <b>A demo:</b> small drawn pictures, seen by hog, a backbone without pretraining. {seen}
+    </Note>
+  );
+}
+
+const STOPPED: Partial<Record<Job['status'], string>> = {
+  failed: 'This comparison failed',
+  cancelled: 'This comparison was cancelled',
+  interrupted: 'This comparison was interrupted',
+  paused: 'This comparison is paused',
+};
+
+function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
+  const cancel = useMutationCall('job.cancel');
+  const resume = useMutationCall('job.resume');
+  const error = cancel.error ?? resume.error;
+  if (job.status === 'running' || job.status === 'queued') {
+    return (
+      <>
+        <div className="row run-progress">
+          <JobProgress job={job} />
+          <span className="muted clip">{job.note}</span>
+          <span className="spacer" />
+          <span className="muted num nowrap">{rowsText(info)}</span>
+          <Button size="small" disabled={cancel.busy} onClick={() => cancel.run({ id: job.id })}>
+            Cancel
+          </Button>
+        </div>
+        <ErrorNote error={error} />
+      </>
+    );
+  }
+  const why = job.error?.message ?? job.note;
+  return (
+    <>
+      <Note
+        kind={job.status === 'failed' ? 'bad' : 'warn'}
+        actions={
+          <>
+            <Button size="small" onClick={() => go('runs', { jobId: job.id })}>
+              Open its log
+            </Button>
+            {isActive(job) && (
+              <Button size="small" disabled={cancel.busy} onClick={() => cancel.run({ id: job.id })}>
+                Cancel
+              </Button>
+            )}
+            {job.resumable && (
+              <Button size="small" kind="primary" disabled={resume.busy} onClick={() => resume.run({ id: job.id })}>
+                Resume
+              </Button>
+            )}
+          </>
+        }
+      >
+        <b>
+          {STOPPED[job.status]}, {rowsText(info)} are here.
+        </b>{' '}
+        {why}
+      </Note>
+      <ErrorNote error={error} />
+    </>
+  );
+}

@@ -1,0 +1,132 @@
+// The chart as a table: mean and 95 % interval of every method at every shot count; a cell opens its dot.
+
+import { METHOD_ORDER } from '../../shared/chart/style.ts';
+import { compareShots, labelsPerClass, milliseconds, percent } from '../../shared/chart/words.ts';
+import type { Comparison } from '../../shared/contract.ts';
+import type { MethodId, Shots, SummaryRow } from '../../shared/report.ts';
+import { Hint } from '../ui/controls.tsx';
+import { MethodMark } from '../ui/MethodMark.tsx';
+import { METHODS } from '../ui/methods.ts';
+import { isLive, type PointKey } from './run.ts';
+
+type Props = {
+  comparison: Comparison;
+  shots: Shots[];
+  selected: PointKey | null;
+  onSelect(point: PointKey): void;
+};
+
+type Line = { method: MethodId; model: string; modelIndex: number; rows: SummaryRow[] };
+
+export function RunTable({ comparison, shots, selected, onSelect }: Props) {
+  const lines = linesOf(comparison);
+  const columns = [
+    ...new Set([...shots, ...comparison.summary.filter((row) => row.shots !== 0).map((row) => row.shots)]),
+  ].sort(compareShots);
+  const many = comparison.models.length > 1;
+  const best = new Map(
+    columns.map((column) => [column, Math.max(...lines.map((line) => at(line, column)?.mean ?? -1))]),
+  );
+  return (
+    <div className="pane table-pane scroll">
+      <table className="table sticky run-table" aria-label="Accuracy in percent, mean over seeds with 95 % interval">
+        <thead>
+          <tr>
+            <th scope="col">accuracy, % · method</th>
+            {columns.map((column) => (
+              <th key={column} scope="col" className="n">
+                <abbr title={labelsPerClass(column)}>{column}</abbr>
+              </th>
+            ))}
+            <th scope="col" className="n">
+              <Hint text="Choosing hyper-parameters and the final fit at the largest shot count, mean over seeds, without embedding">
+                <abbr>fit, ms</abbr>
+              </Hint>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map((line) => (
+            <tr key={`${line.model}/${line.method}`}>
+              <th scope="row">
+                <span className="row">
+                  <MethodMark method={line.method} hollow={line.modelIndex > 0} />
+                  <span className="clip">
+                    {METHODS[line.method].name}
+                    {many && <span className="muted"> {line.model}</span>}
+                  </span>
+                </span>
+              </th>
+              {columns.map((column) => {
+                const row = at(line, column);
+                const point = row && { method: line.method, model: line.model, shots: row.shots };
+                return (
+                  <Cell
+                    key={column}
+                    row={row}
+                    live={isLive(comparison.status)}
+                    best={row !== undefined && lines.length > 1 && row.mean === best.get(column)}
+                    selected={point !== undefined && same(point, selected)}
+                    name={`${METHODS[line.method].name}${many ? ` on ${line.model}` : ''}, ${labelsPerClass(column)}`}
+                    onSelect={() => point && onSelect(point)}
+                  />
+                );
+              })}
+              <td className="n muted">{fitMs(line)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const same = (a: PointKey, b: PointKey | null): boolean =>
+  b !== null && a.method === b.method && a.model === b.model && a.shots === b.shots;
+
+function linesOf(comparison: Comparison): Line[] {
+  return comparison.models.flatMap((model, modelIndex) =>
+    METHOD_ORDER.flatMap((method) => {
+      const rows = comparison.summary.filter((row) => row.method === method && row.model === model);
+      return rows.length > 0 ? [{ method, model, modelIndex, rows }] : [];
+    }),
+  );
+}
+
+/** Zero-shot has one row; it holds at every shot count. */
+const at = (line: Line, shots: Shots): SummaryRow | undefined =>
+  line.method === 'zero-shot' ? line.rows[0] : line.rows.find((row) => row.shots === shots);
+
+function fitMs(line: Line): string {
+  if (line.method === 'zero-shot') return '–';
+  const last = line.rows.toSorted((a, b) => compareShots(a.shots, b.shots)).at(-1);
+  return last ? milliseconds(last.fitMs) : '–';
+}
+
+type CellProps = {
+  row: SummaryRow | undefined;
+  live: boolean;
+  best: boolean;
+  selected: boolean;
+  name: string;
+  onSelect(): void;
+};
+
+function Cell({ row, live, best, selected, name, onSelect }: CellProps) {
+  if (!row) return <td className="n muted">{live ? '·' : '–'}</td>;
+  const interval = row.ci95 === null ? '' : ` ±${percent(row.ci95)}`;
+  return (
+    <td className={selected ? 'n cell selected' : 'n cell'}>
+      <button
+        type="button"
+        className={best ? 'best' : undefined}
+        aria-pressed={selected}
+        aria-label={`${name}: ${percent(row.mean)} %${interval}${best ? ', the best here' : ''}`}
+        onClick={onSelect}
+      >
+        {percent(row.mean)}
+        <span className="pm">{interval}</span>
+      </button>
+    </td>
+  );
+}

@@ -1,0 +1,130 @@
+// The form's state and what follows from it: which methods apply, what will be left out, how many fits that makes.
+import { METHOD_ORDER } from '../../shared/chart/style.ts';
+import { listed } from '../../shared/chart/words.ts';
+import type { CompareParams, Dataset, ModelInfo, Params } from '../../shared/contract.ts';
+import type { MethodId, Shots } from '../../shared/report.ts';
+
+export type Choice = {
+  datasetId: number | null;
+  /** Model id -> the output that is the feature; null: the model's first. */
+  models: Map<string, string | null>;
+  methodsOff: ReadonlySet<MethodId>;
+  shots: ReadonlySet<Shots>;
+  seeds: number;
+  templates: string[];
+  classNames: Record<string, string>;
+  keepLeaks: boolean;
+  knnVote: CompareParams['knnVote'];
+  knnIndex: CompareParams['knnIndex'];
+  /** '' and 0: as set under Settings. */
+  device: string;
+  threads: number;
+};
+
+export const SHOTS_OFFERED: readonly Shots[] = [1, 2, 4, 8, 16, 32, 64, 'all'];
+
+export function firstChoice(given: {
+  datasetId?: number;
+  model?: string;
+  templates?: string[];
+  classNames?: Record<string, string>;
+}): Choice {
+  return {
+    datasetId: given.datasetId ?? null,
+    models: new Map([[given.model ?? 'hog', null]]),
+    methodsOff: new Set(),
+    shots: new Set([1, 2, 4, 8, 16]),
+    seeds: 5,
+    templates: given.templates ?? [],
+    classNames: given.classNames ?? {},
+    keepLeaks: false,
+    knnVote: 'similarity',
+    knnIndex: 'auto',
+    device: '',
+    threads: 0,
+  };
+}
+
+/** Image models that could be compared; what is wrong with one is said beside it. */
+export const comparable = (model: ModelInfo): boolean => model.installed && model.family !== 'text';
+
+/** Why a method cannot be used on these models; null when it can, on one of them at least. */
+export function whyNot(method: MethodId, models: readonly ModelInfo[]): string | null {
+  if (method !== 'zero-shot' || models.length === 0 || models.some((model) => model.hasText)) return null;
+  return `Zero-shot compares images with captions, and ${listed(models.map((model) => model.name))} ${models.length > 1 ? 'have' : 'has'} no text side. Choose a CLIP-like model for it.`;
+}
+
+/** "Zero-shot is drawn for CLIP only: hog has no text side." Null where every model can do all. */
+export function partly(models: readonly ModelInfo[]): string | null {
+  const without = models.filter((model) => !model.hasText);
+  const having = models.filter((model) => model.hasText);
+  if (without.length === 0 || having.length === 0) return null;
+  return `Zero-shot is drawn for ${listed(having.map((model) => model.name))} only: ${listed(without.map((model) => model.name))} ${without.length > 1 ? 'have' : 'has'} no text side.`;
+}
+
+export const methodsChosen = (choice: Choice, models: readonly ModelInfo[]): MethodId[] =>
+  METHOD_ORDER.filter((method) => !choice.methodsOff.has(method) && whyNot(method, models) === null);
+
+/** The class with the fewest training images, which decides the largest shot count every class can fill. */
+export function scarcest(dataset: Dataset): { name: string; train: number } | null {
+  return dataset.classes.reduce<{ name: string; train: number } | null>(
+    (least, one) => (least === null || one.train < least.train ? one : least),
+    null,
+  );
+}
+
+/** "32 and 64 labels are left out: daisy has 20 training images." */
+export function shotsLeftOut(dataset: Dataset, shots: ReadonlySet<Shots>): string | null {
+  const least = scarcest(dataset);
+  if (!least) return null;
+  const over = [...shots].filter((one): one is number => one !== 'all' && one > least.train);
+  if (over.length === 0) return null;
+  over.sort((a, b) => a - b);
+  return `${listed(over.map(String))} labels per class will be left out: ${least.name} has ${least.train} training ${least.train === 1 ? 'image' : 'images'}.`;
+}
+
+/** Rows to be computed: zero-shot once per model with a text side, the others per shot count and seed. */
+export function rowsAsked(choice: Choice, models: readonly ModelInfo[]): number {
+  const methods = methodsChosen(choice, models);
+  const fitted = methods.filter((method) => method !== 'zero-shot').length;
+  const zero = methods.includes('zero-shot') ? models.filter((model) => model.hasText).length : 0;
+  return fitted * models.length * choice.shots.size * choice.seeds + zero;
+}
+
+/** What is missing before it can start, or null. */
+export function notReady(choice: Choice, dataset: Dataset | undefined, models: readonly ModelInfo[]): string | null {
+  if (!dataset) return 'Choose a dataset.';
+  if (dataset.state === 'importing') return `${dataset.name} is still being imported.`;
+  if (dataset.state === 'offline')
+    return `${dataset.name} is offline: its folder ${dataset.path} cannot be reached now.`;
+  if (dataset.classes.length < 2)
+    return `${dataset.name} has ${dataset.classes.length} classes; a comparison needs two at least.`;
+  if (models.length === 0) return 'Choose a model.';
+  const broken = models.find((model) => model.problem !== null);
+  if (broken) return broken.problem;
+  if (methodsChosen(choice, models).length === 0) return 'Choose a method.';
+  if (choice.shots.size === 0) return 'Choose a shot count.';
+  return null;
+}
+
+export function paramsOf(choice: Choice, datasetId: number, models: readonly ModelInfo[]): Params<'compare.start'> {
+  const texts = models.some((model) => model.hasText);
+  const order = (shots: Shots) => (shots === 'all' ? Number.POSITIVE_INFINITY : shots);
+  return {
+    datasetId,
+    models: models.map(({ id }) => {
+      const output = choice.models.get(id);
+      return output ? { id, output } : { id };
+    }),
+    methods: methodsChosen(choice, models),
+    shots: [...choice.shots].sort((a, b) => order(a) - order(b)),
+    seeds: choice.seeds,
+    templates: texts ? choice.templates.map((one) => one.trim()).filter((one) => one !== '') : [],
+    classNames: texts ? choice.classNames : {},
+    keepLeaks: choice.keepLeaks,
+    knnVote: choice.knnVote,
+    knnIndex: choice.knnIndex,
+    ...(choice.device === '' ? {} : { device: choice.device }),
+    ...(choice.threads === 0 ? {} : { threads: choice.threads }),
+  };
+}

@@ -1,0 +1,149 @@
+// The form's fields: models with their feature output, methods with why one does not apply, shot counts and seeds.
+
+import { METHOD_ORDER } from '../../shared/chart/style.ts';
+import { labelsPerClass } from '../../shared/chart/words.ts';
+import type { Dataset, ModelInfo } from '../../shared/contract.ts';
+import type { MethodId, Shots } from '../../shared/report.ts';
+import { CheckField, Hint, Labelled, NumberField, Select } from '../ui/controls.tsx';
+import { MethodMark } from '../ui/MethodMark.tsx';
+import { METHODS } from '../ui/methods.ts';
+import { go } from '../ui/navigation.ts';
+import { type Choice, partly, SHOTS_OFFERED, shotsLeftOut, whyNot } from './choice.ts';
+
+type FieldProps = { choice: Choice; onChange(part: Partial<Choice>): void; models: ModelInfo[] };
+
+export function ModelsField({ models, choice, onChange }: FieldProps) {
+  const toggle = (model: ModelInfo, on: boolean) => {
+    const next = new Map(choice.models);
+    if (on) next.set(model.id, null);
+    else next.delete(model.id);
+    onChange({ models: next });
+  };
+  const setOutput = (model: ModelInfo, output: string) =>
+    onChange({ models: new Map(choice.models).set(model.id, output === model.outputs[0] ? null : output) });
+  return (
+    <section>
+      <h2>Models</h2>
+      <ul className="model-list">
+        {models.map((model) => {
+          const on = choice.models.has(model.id);
+          return (
+            <li key={model.id}>
+              <CheckField
+                checked={on}
+                disabled={model.problem !== null && !on}
+                onChecked={(next) => toggle(model, next)}
+              >
+                {model.name}
+              </CheckField>
+              <span className="muted small clip">{about(model)}</span>
+              <span className="spacer" />
+              {on && model.outputs.length > 1 && (
+                <Select
+                  label={`Feature of ${model.name}`}
+                  value={choice.models.get(model.id) ?? model.outputs[0]!}
+                  options={model.outputs.map((output) => ({ value: output, label: output }))}
+                  onValue={(output) => setOutput(model, output)}
+                />
+              )}
+              {model.problem && <span className="bad small">{model.problem}</span>}
+            </li>
+          );
+        })}
+      </ul>
+      <button type="button" className="link" onClick={() => go('models')}>
+        Get more models
+      </button>
+    </section>
+  );
+}
+
+function about(model: ModelInfo): string {
+  const parts = [
+    model.family === 'dual'
+      ? 'image and text side'
+      : model.family === 'hog'
+        ? 'gradient and colour histograms'
+        : 'image side only',
+    ...(model.dim ? [`${model.dim} dimensions`] : []),
+    ...(model.pretrained ? [] : ['no pretraining']),
+  ];
+  return parts.join(' · ');
+}
+
+export function MethodsField({ models, choice, onChange }: FieldProps) {
+  const toggle = (method: MethodId) => {
+    const next = new Set(choice.methodsOff);
+    if (!next.delete(method)) next.add(method);
+    onChange({ methodsOff: next });
+  };
+  const reasons = METHOD_ORDER.flatMap((method) => whyNot(method, models) ?? []);
+  const note = reasons[0] ?? partly(models);
+  return (
+    <section>
+      <h2>Methods</h2>
+      <fieldset className="row wrap plain" aria-label="Methods">
+        {METHOD_ORDER.map((method) => {
+          const reason = whyNot(method, models);
+          const on = reason === null && !choice.methodsOff.has(method);
+          return (
+            <Hint key={method} text={reason ?? METHODS[method].about}>
+              <button
+                type="button"
+                className={reason === null ? 'chip' : 'chip off'}
+                aria-pressed={on}
+                aria-disabled={reason !== null}
+                onClick={() => reason === null && toggle(method)}
+              >
+                <MethodMark method={method} />
+                {METHODS[method].name}
+              </button>
+            </Hint>
+          );
+        })}
+      </fieldset>
+      <p className="muted small one-line">{note}</p>
+    </section>
+  );
+}
+
+export function ShotsField({ dataset, choice, onChange }: Omit<FieldProps, 'models'> & { dataset: Dataset }) {
+  const toggle = (shots: Shots) => {
+    const next = new Set(choice.shots);
+    if (!next.delete(shots)) next.add(shots);
+    onChange({ shots: next });
+  };
+  return (
+    <section>
+      <h2>Labels</h2>
+      <div className="row wrap fields-line">
+        <fieldset className="labelled plain" aria-label="Labelled images per class">
+          <span className="label">Labelled images per class</span>
+          <span className="row wrap">
+            {SHOTS_OFFERED.map((shots) => (
+              <button
+                key={shots}
+                type="button"
+                className="chip num"
+                aria-pressed={choice.shots.has(shots)}
+                aria-label={labelsPerClass(shots)}
+                onClick={() => toggle(shots)}
+              >
+                {shots}
+              </button>
+            ))}
+          </span>
+        </fieldset>
+        <Labelled label="Seeds">
+          <NumberField label="Seeds" value={choice.seeds} min={1} max={100} onValue={(seeds) => onChange({ seeds })} />
+        </Labelled>
+      </div>
+      <p className="muted small one-line">
+        {shotsLeftOut(dataset, choice.shots) ??
+          (choice.seeds === 1
+            ? 'With one seed there is no interval: how far luck decides cannot be seen.'
+            : 'Each seed draws other images; up to 4 more a class are the validation where a method needs one.')}
+      </p>
+    </section>
+  );
+}
