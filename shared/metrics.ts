@@ -83,8 +83,17 @@ export function brierOf(probabilities: ArrayLike<number>, labels: ArrayLike<numb
 const binOf = (p: number) => Math.min(BINS - 1, Math.max(0, Math.ceil(p * BINS - 2e-6) - 1));
 
 /** The bins of a reliability diagram; an empty bin has confidence and accuracy 0. */
-export function reliabilityBins(confidence: ArrayLike<number>, right: ArrayLike<number | boolean>): PointDetail['reliability'] {
-  const bins = Array.from({ length: BINS }, (_, b) => ({ lo: b / BINS, hi: (b + 1) / BINS, count: 0, confidence: 0, accuracy: 0 }));
+export function reliabilityBins(
+  confidence: ArrayLike<number>,
+  right: ArrayLike<number | boolean>,
+): PointDetail['reliability'] {
+  const bins = Array.from({ length: BINS }, (_, b) => ({
+    lo: b / BINS,
+    hi: (b + 1) / BINS,
+    count: 0,
+    confidence: 0,
+    accuracy: 0,
+  }));
   for (let i = 0; i < confidence.length; i++) {
     const bin = bins[binOf(confidence[i]!)]!;
     bin.count++;
@@ -122,7 +131,12 @@ export function metricsOf(
     accuracy: accuracyOf(said, labels),
     macroF1: macroF1Of(confusion),
     logLoss: logLossOf(probabilities, labels, k),
-    ece: eceOf(reliabilityBins(confidence, Array.from(said, (c, i) => c === labels[i]))),
+    ece: eceOf(
+      reliabilityBins(
+        confidence,
+        Array.from(said, (c, i) => c === labels[i]),
+      ),
+    ),
     brier: brierOf(probabilities, labels, k),
     perClass: perClassRecall(confusion, classes),
     predicted: said,
@@ -131,7 +145,11 @@ export function metricsOf(
 }
 
 /** The lines a chart starts from: 1/classes, and always saying the commonest training class. */
-export function baselinesOf(classes: number, trainLabels: ArrayLike<number>, testLabels: ArrayLike<number>): { chance: number; majority: number } {
+export function baselinesOf(
+  classes: number,
+  trainLabels: ArrayLike<number>,
+  testLabels: ArrayLike<number>,
+): { chance: number; majority: number } {
   const counts = new Array<number>(classes).fill(0);
   for (let i = 0; i < trainLabels.length; i++) counts[trainLabels[i]!]!++;
   const common = argmax(counts, 0, classes);

@@ -1,5 +1,13 @@
 // From rows to what a chart shows: means and intervals over seeds, who passes whom, and paired differences.
-import type { Crossing, MethodId, PairedDifference, ResultRow, Shots, SummaryRow } from './report.ts';
+import {
+  type Crossing,
+  METHOD_IDS,
+  type MethodId,
+  type PairedDifference,
+  type ResultRow,
+  type Shots,
+  type SummaryRow,
+} from './report.ts';
 
 export const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -82,7 +90,7 @@ function groupBy<T>(items: T[], key: (item: T) => string): T[][] {
   return [...groups.values()];
 }
 
-/** One row per method, model and shot count: means over seeds; by model, then method as first seen, shots ascending. */
+/** One row per method, model and shot count: means over seeds; by model as first seen, then method in the order of METHOD_IDS, shots ascending. */
 export function summarise(results: ResultRow[]): SummaryRow[] {
   const rows = groupBy(results, (r) => JSON.stringify([r.model, r.method, r.shots])).map((group): SummaryRow => {
     const { method, model, shots } = group[0]!;
@@ -104,8 +112,7 @@ export function summarise(results: ResultRow[]): SummaryRow[] {
     };
   });
   const models = [...new Set(results.map((r) => r.model))];
-  const methods = [...new Set(results.map((r) => r.method))];
-  const rank = (r: SummaryRow) => [models.indexOf(r.model), methods.indexOf(r.method), order(r.shots)] as const;
+  const rank = (r: SummaryRow) => [models.indexOf(r.model), METHOD_IDS.indexOf(r.method), order(r.shots)] as const;
   return rows.sort((a, b) => {
     const [x, y] = [rank(a), rank(b)];
     return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
@@ -156,7 +163,10 @@ export function pairedDifferences(results: ResultRow[]): PairedDifference[] {
     const drawn = rows.filter((r) => r.shots !== 0);
     const shotCounts = [...new Set(drawn.map((r) => r.shots))].sort((a, b) => order(a) - order(b));
     for (const shots of shotCounts) {
-      const methods = groupBy(drawn.filter((r) => r.shots === shots), (r) => r.method);
+      const methods = groupBy(
+        drawn.filter((r) => r.shots === shots),
+        (r) => r.method,
+      );
       methods.forEach((mine, i) => {
         const against: [MethodId, (seed: number | null) => number | undefined][] = methods
           .slice(0, i)
@@ -169,7 +179,15 @@ export function pairedDifferences(results: ResultRow[]): PairedDifference[] {
           });
           if (differences.length === 0) continue;
           const { method, model } = mine[0]!;
-          out.push({ method, over, model, shots, seeds: differences.length, mean: mean(differences), ci95: ci95(differences) });
+          out.push({
+            method,
+            over,
+            model,
+            shots,
+            seeds: differences.length,
+            mean: mean(differences),
+            ci95: ci95(differences),
+          });
         }
       });
     }

@@ -19,24 +19,31 @@ type Data = { x: Float32Array; dim: number; classes: string[]; labels: Int32Arra
 function read(featuresFile: string, labelsFile: string): Data {
   const { shape, data } = readNpy(readFileSync(featuresFile), featuresFile);
   const [n, dim] = shape;
-  if (shape.length !== 2 || n === undefined || dim === undefined || data instanceof BigInt64Array) throw new Error(`${featuresFile} is not a matrix of numbers.`);
-  const rows = parse(readFileSync(labelsFile), { columns: true, bom: true, skip_empty_lines: true }) as Record<string, string>[];
+  if (shape.length !== 2 || n === undefined || dim === undefined || data instanceof BigInt64Array)
+    throw new Error(`${featuresFile} is not a matrix of numbers.`);
+  const rows = parse(readFileSync(labelsFile), { columns: true, bom: true, skip_empty_lines: true }) as Record<
+    string,
+    string
+  >[];
   if (rows.length !== n) throw new Error(`${labelsFile} has ${rows.length} rows, ${featuresFile} has ${n}.`);
-  if (rows[0]?.label === undefined || rows[0].split === undefined) throw new Error(`${labelsFile} needs the columns label and split.`);
+  if (rows[0]?.label === undefined || rows[0].split === undefined)
+    throw new Error(`${labelsFile} needs the columns label and split.`);
   const classes = [...new Set(rows.map((r) => r.label!).filter(Boolean))].sort();
   return {
     x: Float32Array.from(data),
     dim,
     classes,
     labels: Int32Array.from(rows, (r) => classes.indexOf(r.label!)),
-    split: Uint8Array.from(rows, (r) => (!r.label ? UNUSED : r.split === 'test' ? TEST : r.split === 'val' ? UNUSED : TRAIN)),
+    split: Uint8Array.from(rows, (r) =>
+      !r.label ? UNUSED : r.split === 'test' ? TEST : r.split === 'val' ? UNUSED : TRAIN,
+    ),
   };
 }
 
 /** Test accuracy of several heads at once: their weights are stacked into one matrix product. */
 function accuracies(x: Float32Array, labels: Int32Array, dim: number, k: number, fits: LogisticFit[]): number[] {
   const stacked = new Float32Array(fits.length * k * dim);
-  fits.forEach((fit, f) => stacked.set(fit.weights, f * k * dim));
+  for (const [f, fit] of fits.entries()) stacked.set(fit.weights, f * k * dim);
   const scores = dotAll(x, labels.length, stacked, fits.length * k, dim);
   return fits.map((fit, f) => {
     let right = 0;
@@ -53,7 +60,14 @@ function accuracies(x: Float32Array, labels: Int32Array, dim: number, k: number,
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { features: { type: 'string' }, labels: { type: 'string' }, seeds: { type: 'string', default: '10' }, normalise: { type: 'boolean' }, draws: { type: 'string' }, json: { type: 'boolean' } },
+    options: {
+      features: { type: 'string' },
+      labels: { type: 'string' },
+      seeds: { type: 'string', default: '10' },
+      normalise: { type: 'boolean' },
+      draws: { type: 'string' },
+      json: { type: 'boolean' },
+    },
   });
   if (!values.features || !values.labels) throw new Error(`Usage: npm run bench -- ${usage}`);
   const { x, dim, classes, labels, split } = read(values.features, values.labels);
@@ -69,7 +83,12 @@ export async function run(args: string[]): Promise<void> {
   const started = performance.now();
   for (let seed = 0; seed < Number(values.seeds); seed++) {
     for (const row of drawSeed(plan, seed)) {
-      const problem = createLogistic(gatherRows(x, dim, row.train), row.train.map((i) => labels[i]!), dim, classes.length);
+      const problem = createLogistic(
+        gatherRows(x, dim, row.train),
+        row.train.map((i) => labels[i]!),
+        dim,
+        classes.length,
+      );
       const solved = STRENGTHS.map((C) => problem.solve(C));
       accuracies(testX, testY, dim, classes.length, solved).forEach((accuracy, c) => {
         perStrength[c]! += accuracy;
@@ -82,11 +101,15 @@ export async function run(args: string[]): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
   if (fits === 0) throw new Error('There is nothing to fit.');
-  if (values.draws) writeFileSync(values.draws, JSON.stringify({ normalise: values.normalise === true, strengths: STRENGTHS, draws }));
+  if (values.draws)
+    writeFileSync(values.draws, JSON.stringify({ normalise: values.normalise === true, strengths: STRENGTHS, draws }));
   const byC = Object.fromEntries(STRENGTHS.map((C, c) => [C, (perStrength[c]! * STRENGTHS.length) / fits]));
   if (!values.json) {
-    process.stdout.write(`${classes.length} classes x ${dim} dimensions, ${testY.length} test items; ${fits} fits, ${products} Hessian products, one thread\n`);
-    for (const [C, accuracy] of Object.entries(byC)) process.stdout.write(`  C ${C}: ${(100 * accuracy).toFixed(2)} %\n`);
+    process.stdout.write(
+      `${classes.length} classes x ${dim} dimensions, ${testY.length} test items; ${fits} fits, ${products} Hessian products, one thread\n`,
+    );
+    for (const [C, accuracy] of Object.entries(byC))
+      process.stdout.write(`  C ${C}: ${(100 * accuracy).toFixed(2)} %\n`);
   }
   process.stdout.write(`${JSON.stringify({ fits, seconds, meanAccuracy: sum / fits, byC, threads: 1 })}\n`);
 }

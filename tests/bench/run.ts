@@ -18,7 +18,9 @@ const [name, ...args] = process.argv.slice(2);
 if (name === undefined || !names.includes(name)) {
   const asked = name === undefined || name === '--help' || name === '-h';
   const lines = await Promise.all(names.map(async (n) => `  ${(await load(n)).usage}`));
-  process.stderr.write(`${asked ? '' : `There is no bench "${name}".\n`}Usage: npm run bench -- NAME [options]\n${lines.join('\n')}\n`);
+  process.stderr.write(
+    `${asked ? '' : `There is no bench "${name}".\n`}Usage: npm run bench -- NAME [options]\n${lines.join('\n')}\n`,
+  );
   process.exitCode = asked ? 0 : 2;
 } else {
   try {

@@ -1,6 +1,25 @@
 // The three inner loops everything numeric rests on, in WebAssembly SIMD: 5-8 times a plain typed-array loop (see tests/bench).
 // No fused multiply-add: the same numbers on every machine.
-import { type Code, type Lanes, add, assemble, below, f32x4, f64x2, get, int, load, loadSplat64, mul, repeat, set, store, sub, type WasmFunction, zero } from './wasm.ts';
+import {
+  add,
+  assemble,
+  below,
+  type Code,
+  f32x4,
+  f64x2,
+  get,
+  int,
+  type Lanes,
+  load,
+  loadSplat64,
+  mul,
+  repeat,
+  set,
+  store,
+  sub,
+  type WasmFunction,
+  zero,
+} from './wasm.ts';
 
 const ROWS = 2;
 const COLUMNS = 4;
@@ -14,7 +33,11 @@ function dotProducts(name: string, t: Lanes): WasmFunction {
   const [p, rowsLeft, columnsLeft, bAt, cAt, bRow] = [9, 10, 11, 12, 13, 14] as const;
   const sums = Array.from({ length: ROWS * COLUMNS }, (_, i) => 15 + i);
   const [x0, x1, y] = [23, 24, 25] as const;
-  const inner: Code[] = [set(x0, load(add(get(a), get(p)))), set(x1, load(add(add(get(a), get(lda)), get(p)))), set(bRow, add(get(bAt), get(p)))];
+  const inner: Code[] = [
+    set(x0, load(add(get(a), get(p)))),
+    set(x1, load(add(add(get(a), get(lda)), get(p)))),
+    set(bRow, add(get(bAt), get(p))),
+  ];
   for (let j = 0; j < COLUMNS; j++) {
     inner.push(set(y, load(get(bRow))));
     if (j < COLUMNS - 1) inner.push(set(bRow, add(get(bRow), get(ldb))));
@@ -28,7 +51,9 @@ function dotProducts(name: string, t: Lanes): WasmFunction {
     ...sums.map((sum) => set(sum, zero)),
     set(p, int(0)),
     repeat(inner, below(get(p), get(kBytes))),
-    ...sums.map((sum, i) => t.storeSum(i < COLUMNS ? get(cAt) : add(get(cAt), get(ldc)), get(sum), (i % COLUMNS) * t.bytes)),
+    ...sums.map((sum, i) =>
+      t.storeSum(i < COLUMNS ? get(cAt) : add(get(cAt), get(ldc)), get(sum), (i % COLUMNS) * t.bytes),
+    ),
     set(bAt, add(get(bAt), mul(get(ldb), int(COLUMNS)))),
     set(cAt, add(get(cAt), int(COLUMNS * t.bytes))),
     set(columnsLeft, sub(get(columnsLeft), int(COLUMNS))),
@@ -58,7 +83,11 @@ function weightedRowSums(name: string): WasmFunction {
     inner.push(set(sums[j]!, f64x2.add(get(sums[j]!), f64x2.mul(get(w0), get(y)))));
     inner.push(set(sums[4 + j]!, f64x2.add(get(sums[4 + j]!), f64x2.mul(get(w1), get(y)))));
   }
-  inner.push(set(eRow, add(get(eRow), get(lde))), set(xRow, add(get(xRow), get(ldx))), set(rowsLeft, sub(get(rowsLeft), int(1))));
+  inner.push(
+    set(eRow, add(get(eRow), get(lde))),
+    set(xRow, add(get(xRow), get(ldx))),
+    set(rowsLeft, sub(get(rowsLeft), int(1))),
+  );
   const tile = [
     set(cRow, add(get(c), get(at))),
     ...sums.map((sum, i) => set(sum, load(target(i), 16 * (i % 4)))),
@@ -79,14 +108,26 @@ function weightedRowSums(name: string): WasmFunction {
   return { name, params: 9, ints: 6, vectors: 11, body: [set(kLeft, get(k)), repeat(pair, get(kLeft))] };
 }
 
-type Kernel = (a: number, b: number, c: number, m: number, n: number, kBytes: number, lda: number, ldb: number, ldc: number) => void;
+type Kernel = (
+  a: number,
+  b: number,
+  c: number,
+  m: number,
+  n: number,
+  kBytes: number,
+  lda: number,
+  ldb: number,
+  ldc: number,
+) => void;
 type Exports = { memory: WebAssembly.Memory; dot32: Kernel; dot64: Kernel; sum64: Kernel };
 
 let compiled: WebAssembly.Module | undefined;
 
 /** Kernels with a memory of their own, where matrices are laid one after the other; dropped with the object. */
 export function createKernels() {
-  compiled ??= new WebAssembly.Module(assemble([dotProducts('dot32', f32x4), dotProducts('dot64', f64x2), weightedRowSums('sum64')]));
+  compiled ??= new WebAssembly.Module(
+    assemble([dotProducts('dot32', f32x4), dotProducts('dot64', f64x2), weightedRowSums('sum64')]),
+  );
   const wasm = new WebAssembly.Instance(compiled).exports as unknown as Exports;
   let top = 0;
   /** Room for `bytes`, aligned to 64; grows the memory, which detaches views made before. */
@@ -97,7 +138,13 @@ export function createKernels() {
     if (missing > 0) wasm.memory.grow(Math.ceil(missing / 65536));
     return at;
   };
-  return { ...wasm, reserve, reset: () => { top = 0; } };
+  return {
+    ...wasm,
+    reserve,
+    reset: () => {
+      top = 0;
+    },
+  };
 }
 export type Kernels = ReturnType<typeof createKernels>;
 

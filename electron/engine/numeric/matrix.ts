@@ -8,7 +8,14 @@ const B_BLOCK = 1024;
 let shared: Kernels | undefined;
 
 /** Copies rows [from, from+count) of `source` (width k) to `target` (width kp), the rest of it zero. */
-function copyRows(source: Float32Array, from: number, count: number, k: number, target: Float32Array, kp: number): void {
+function copyRows(
+  source: Float32Array,
+  from: number,
+  count: number,
+  k: number,
+  target: Float32Array,
+  kp: number,
+): void {
   target.fill(0);
   for (let i = 0; i < count; i++) target.set(source.subarray((from + i) * k, (from + i + 1) * k), i * kp);
 }
@@ -73,7 +80,7 @@ export function normaliseRows(x: Float32Array, dim: number, from = 0, to = x.len
 /** The rows `items` of `x`, one after the other. */
 export function gatherRows(x: Float32Array, dim: number, items: Int32Array): Float32Array {
   const out = new Float32Array(items.length * dim);
-  items.forEach((item, i) => out.set(x.subarray(item * dim, (item + 1) * dim), i * dim));
+  for (const [i, item] of items.entries()) out.set(x.subarray(item * dim, (item + 1) * dim), i * dim);
   return out;
 }
 

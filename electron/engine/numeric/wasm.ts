@@ -27,10 +27,24 @@ export const mul = (a: Code, b: Code): Code => [...a, ...b, 0x6c];
 export const below = (a: Code, b: Code): Code => [...a, ...b, 0x49];
 
 /** Runs `body` once, and again while `condition` holds after it. */
-export const repeat = (body: Code[], condition: Code): Code => [0x03, 0x40, ...body.flat(), ...condition, 0x0d, 0x00, 0x0b];
+export const repeat = (body: Code[], condition: Code): Code => [
+  0x03,
+  0x40,
+  ...body.flat(),
+  ...condition,
+  0x0d,
+  0x00,
+  0x0b,
+];
 
 export const load = (address: Code, offset = 0): Code => [...address, ...simd(0x00), 0, ...uint(offset)];
-export const store = (address: Code, value: Code, offset = 0): Code => [...address, ...value, ...simd(0x0b), 0, ...uint(offset)];
+export const store = (address: Code, value: Code, offset = 0): Code => [
+  ...address,
+  ...value,
+  ...simd(0x0b),
+  0,
+  ...uint(offset),
+];
 export const zero: Code = [...simd(0x0c), ...new Array<number>(16).fill(0)];
 /** One double in both lanes. */
 export const loadSplat64 = (address: Code, offset = 0): Code => [...address, ...simd(0x0a), 0, ...uint(offset)];
@@ -47,7 +61,14 @@ export type Lanes = {
 
 const binary = (opcode: number) => (a: Code, b: Code) => [...a, ...b, ...simd(opcode)];
 
-function lanes(bytes: number, vectorAdd: number, vectorMul: number, extract: number, scalarAdd: number, scalarStore: number): Lanes {
+function lanes(
+  bytes: number,
+  vectorAdd: number,
+  vectorMul: number,
+  extract: number,
+  scalarAdd: number,
+  scalarStore: number,
+): Lanes {
   const count = 16 / bytes;
   return {
     bytes,
@@ -76,7 +97,14 @@ const text = (value: string): Code => list([...new TextEncoder().encode(value)].
 export function assemble(functions: WasmFunction[]): Uint8Array<ArrayBuffer> {
   const types = functions.map((f) => [0x60, ...list(Array.from({ length: f.params }, () => [0x7f])), 0]);
   const bodies = functions.map((f) => {
-    const code = [...list([[...uint(f.ints), 0x7f], [...uint(f.vectors), 0x7b]]), ...f.body.flat(), 0x0b];
+    const code = [
+      ...list([
+        [...uint(f.ints), 0x7f],
+        [...uint(f.vectors), 0x7b],
+      ]),
+      ...f.body.flat(),
+      0x0b,
+    ];
     return [...uint(code.length), ...code];
   });
   return Uint8Array.from([
