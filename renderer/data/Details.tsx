@@ -1,7 +1,8 @@
 // The right panel of Data: what is selected, the dataset's classes with their counts, its split, where it lies.
+import { Fragment } from 'react';
 import type { Dataset, Item, ItemFilter } from '../../shared/contract.ts';
 import { thumbnailUrl } from '../../shared/urls.ts';
-import { Button, Meter } from '../ui/controls.tsx';
+import { Button } from '../ui/controls.tsx';
 import { bytes, count, plural } from '../ui/format.ts';
 
 type DetailsProps = {
@@ -126,7 +127,10 @@ function ClassBars({ dataset, filter, onFilter }: Pick<DetailsProps, 'dataset' |
 
 /** "stratified, seed 0, 20 % test" or where it came from. */
 export function splitText(dataset: Dataset): string {
-  if (dataset.splitSource === 'folders') return 'from the folders train, val and test';
+  if (dataset.splitSource === 'folders')
+    return dataset.classes.some((each) => each.val > 0)
+      ? 'from the folders train, val and test'
+      : 'from the folders train and test';
   if (dataset.splitSource === 'list') return 'from the list';
   if (dataset.splitSource === 'stratified')
     return `drawn per class, seed ${dataset.splitSeed}, ${Math.round(dataset.testFraction * 100)} % test`;
@@ -134,27 +138,27 @@ export function splitText(dataset: Dataset): string {
 }
 
 function SplitFacts({ dataset }: { dataset: Dataset }) {
-  const [train, val, test] = [sum(dataset, 'train'), sum(dataset, 'val'), sum(dataset, 'test')];
-  const all = Math.max(1, train + val + test);
+  const parts = (['train', 'val', 'test'] as const)
+    .map((name) => ({ name, n: sum(dataset, name) }))
+    .filter(({ n }) => n > 0);
   return (
     <>
       <p>{splitText(dataset)}</p>
-      {train + val + test > 0 && (
-        <>
-          <Meter wide value={train / all} label={`${train} of ${all} in train`} />
-          <dl className="facts">
-            <dt>train</dt>
-            <dd>{count(train)}</dd>
-            {val > 0 && <dt>val</dt>}
-            {val > 0 && <dd>{count(val)}</dd>}
-            <dt>test</dt>
+      <dl className="facts">
+        {parts.map(({ name, n }) => (
+          <Fragment key={name}>
+            <dt>
+              <i className={`swatch ${name}`} aria-hidden="true" /> {name}
+            </dt>
             <dd>
-              {count(test)}
-              {dataset.leaks > 0 && <span className="warn"> · {count(dataset.leaks)} left out, also in train</span>}
+              {count(n)}
+              {name === 'test' && dataset.leaks > 0 && (
+                <span className="warn"> · {count(dataset.leaks)} left out, also in train</span>
+              )}
             </dd>
-          </dl>
-        </>
-      )}
+          </Fragment>
+        ))}
+      </dl>
     </>
   );
 }

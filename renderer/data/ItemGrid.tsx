@@ -3,6 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Dataset, Item, ItemFilter } from '../../shared/contract.ts';
 import { ErrorNote } from '../ui/controls.tsx';
+import { useKeys } from '../ui/keys.ts';
 import { layout, move } from './grid.ts';
 import { useItems } from './items.ts';
 import { Tile } from './Tile.tsx';
@@ -46,9 +47,15 @@ export function ItemGrid({ dataset, filter, onSelect, onTotal }: ItemGridProps) 
     setActive(0);
     scroller.current?.scrollTo({ top: 0 });
   }, [filterKey]);
+  // Coming to the screen by key, the arrows should move at once.
+  useEffect(() => {
+    const at = document.activeElement;
+    if (!at || at === document.body || at.tagName === 'MAIN') scroller.current?.focus({ preventScroll: true });
+  }, []);
   const current = active < total ? items.at(active) : undefined;
   useEffect(() => onSelect(current ?? null), [current, onSelect]);
 
+  useKeys(TOLD);
   const select = (index: number) => {
     setActive(index);
     rowsVirtual.scrollToIndex(Math.floor(index / columns), { align: 'auto' });
@@ -119,6 +126,14 @@ export function ItemGrid({ dataset, filter, onSelect, onTotal }: ItemGridProps) 
     </>
   );
 }
+
+/** The grid answers these itself; the sheet of keys tells of them. */
+const TOLD = [
+  ['ArrowRight', 'Next image, and the other arrows'],
+  ['PageDown', 'A page on, Page Up back'],
+  ['End', 'The last image, Home the first'],
+  ['Space', 'Open the image large'],
+].map(([keys, label]) => ({ keys: keys!, label: label!, group: 'Images', run: () => {}, told: true }));
 
 const tileId = (index: number) => `tile-${index}`;
 

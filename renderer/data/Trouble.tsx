@@ -58,7 +58,7 @@ export function Duplicates({ dataset, only }: { dataset: Dataset; only: 'all' | 
       <ErrorNote error={error} />
       <Note kind="plain">{EXPLAIN[only]}</Note>
       <div className="pane scroll grow-down">
-        <table className="table sticky">
+        <table className="table sticky trouble">
           <thead>
             <tr>
               <th aria-label="picture" />

@@ -1,7 +1,7 @@
 // One image as large as the window allows, upright; arrows go on, Esc returns to the grid.
 import { Dialog } from '@base-ui/react/dialog';
 import { ChevronLeft, ChevronRight, X } from 'lucide-react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { Item } from '../../shared/contract.ts';
 import { imageUrl } from '../../shared/urls.ts';
 import { IconButton } from '../ui/controls.tsx';
@@ -10,11 +10,15 @@ import { bytes, count } from '../ui/format.ts';
 type ViewerProps = { item: Item; index: number; total: number; onMove(by: number): void; onClose(): void };
 
 export function Viewer({ item, index, total, onMove, onClose }: ViewerProps) {
+  const popup = useRef<HTMLDivElement>(null);
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
         <Dialog.Popup
+          ref={popup}
+          // The image has the focus, not its first button: the arrows go on, and no hint covers anything.
+          initialFocus={popup}
           className="viewer"
           aria-label={item.path}
           onKeyDown={(event) => {

@@ -15,7 +15,11 @@ export function ModelFacts({ model }: { model: ModelInfo }) {
           <b>No pretraining.</b> The line every foundation model has to beat.
         </Note>
       )}
-      {model.problem && <Note kind="bad">{model.problem}</Note>}
+      {model.problem && (
+        <Note kind="bad">
+          <span className="lines long">{model.problem}</span>
+        </Note>
+      )}
       <p>{FAMILY[model.family].can}</p>
       {model.goodFor && <p className="muted">{model.goodFor}</p>}
       <dl className="facts">

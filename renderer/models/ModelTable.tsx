@@ -39,16 +39,22 @@ export function ModelTable({ title, models, selected, onSelect, empty }: ModelTa
                 >
                   {model.name}
                 </button>
-                <div className="row small model-marks">
+                <div className="row wrap small model-marks">
                   <span className="muted">{FAMILY[model.family].name}</span>
                   {!model.pretrained && <span className="chip warn tag">no pretraining</span>}
                   {model.problem && <span className="chip bad tag">cannot be used</span>}
                 </div>
               </td>
-              <td className={model.problem ? 'bad' : 'muted'}>{model.problem ?? model.goodFor ?? ''}</td>
+              <td>
+                <span className={model.problem ? 'lines bad' : 'lines muted'}>
+                  {model.problem ?? model.goodFor ?? FAMILY[model.family].can}
+                </span>
+              </td>
               <td className="n">{model.dim ?? ''}</td>
               <td className="n nowrap">{model.bytes > 0 ? bytes(model.bytes) : 'none'}</td>
-              <td className="nowrap">{model.licence ?? ''}</td>
+              <td>
+                <span className="lines">{model.licence ?? ''}</span>
+              </td>
               <td className="n">
                 <GetModel model={model} />
               </td>

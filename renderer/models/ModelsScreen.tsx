@@ -1,6 +1,7 @@
 // Models: what is on this machine, what the catalog offers, and what the selected one can do.
 import { FolderPlus } from 'lucide-react';
 import { useState } from 'react';
+import type { ModelInfo } from '../../shared/contract.ts';
 import { pickFile, pickFolder } from '../host.ts';
 import { useCall, useMutationCall } from '../lab.ts';
 import { ErrorNote } from '../ui/controls.tsx';
@@ -19,6 +20,13 @@ import { grouped } from './words.ts';
 const ZIP = { name: 'Zipped model folders', extensions: ['zip'] };
 const IMAGE = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i;
 
+function notComparable(model: ModelInfo | undefined): string | false {
+  if (!model) return 'Choose a model.';
+  if (model.problem) return 'This folder cannot be used as it is.';
+  if (!model.installed) return 'Download it first.';
+  return model.family === 'text' ? 'It has no image side.' : false;
+}
+
 export function ModelsScreen() {
   const { modelId } = useParams('models');
   const list = useCall('model.list', {});
@@ -31,7 +39,10 @@ export function ModelsScreen() {
     stay('models', {});
   });
   const { here, catalog } = grouped(list.data ?? []);
-  const model = list.data?.find((each) => each.id === modelId) ?? here.find((each) => each.pretrained) ?? here[0];
+  const model =
+    list.data?.find((each) => each.id === modelId) ??
+    here.find((each) => each.pretrained && each.family !== 'text' && each.problem === null) ??
+    here[0];
   const addFolder = (why: string | null = null) =>
     void pickFolder('Choose a model folder (config.json, onnx/…)', why).then((path) => path && add.run({ path }));
   const addZip = () => void pickFile('Choose a zip of a model folder', ZIP).then((path) => path && add.run({ path }));
@@ -63,7 +74,7 @@ export function ModelsScreen() {
           label: 'Compare with this',
           keys: 'C',
           primary: true,
-          disabled: model?.installed ? false : 'Download it first.',
+          disabled: notComparable(model),
           run: () => model && go('compare', { model: model.id, fresh: true }),
         },
       ]}

@@ -3,6 +3,7 @@ import { type KeyboardEvent, useState } from 'react';
 import type { Job } from '../../shared/contract.ts';
 import { isActive, useCall, useJobs, useMutationCall } from '../lab.ts';
 import { Button, Empty, ErrorNote, Segments } from '../ui/controls.tsx';
+import { Confirm } from '../ui/Dialog.tsx';
 import { count, when } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
 import { useKeys } from '../ui/keys.ts';
@@ -18,7 +19,8 @@ export function RunsScreen() {
   const [filter, setFilter] = useState<RunFilter>('all');
   const cancel = useMutationCall('job.cancel');
   const resume = useMutationCall('job.resume');
-  const remove = useMutationCall('job.delete');
+  const [asked, setAsked] = useState(false);
+  const remove = useMutationCall('job.delete', () => setAsked(false));
   const shown = jobs.filter((job) => matchesFilter(job, filter));
   const job = jobs.find((each) => each.id === jobId) ?? shown[0];
   const open = useOpen(job);
@@ -30,8 +32,14 @@ export function RunsScreen() {
           : []),
         ...(isActive(job)
           ? [{ label: 'Cancel', keys: 'X', run: () => cancel.run({ id: job.id }) }]
-          : [{ label: 'Remove from the list', keys: 'Delete', run: () => remove.run({ id: job.id }) }]),
-        ...(open ? [{ label: open.label, keys: 'Enter', primary: true, run: open.run }] : []),
+          : [
+              {
+                label: 'Remove from the list',
+                keys: 'Delete',
+                run: () => (job.kind === 'compare' ? setAsked(true) : remove.run({ id: job.id })),
+              },
+            ]),
+        ...(open ? [{ label: open.label, keys: 'O', primary: true, run: open.run }] : []),
       ]
     : [];
   useKeys([{ keys: 'ArrowDown', label: 'Next and previous run', group: 'Runs', run: () => {}, told: true }]);
@@ -81,6 +89,23 @@ export function RunsScreen() {
             onResume={(id) => resume.run({ id })}
           />
         </>
+      )}
+      {job && (
+        <Confirm
+          open={asked}
+          onClose={() => setAsked(false)}
+          title="Remove this comparison?"
+          action="Remove the comparison"
+          danger
+          busy={remove.busy}
+          error={remove.error}
+          onConfirm={() => remove.run({ id: job.id })}
+        >
+          <p>
+            The run of {job.title} and its comparison with every stored prediction are deleted. Images, models and
+            features stay.
+          </p>
+        </Confirm>
       )}
     </Screen>
   );

@@ -29,7 +29,7 @@ export function GetModel({
   const start = useMutationCall('model.download', () => setAsking(false));
   const resume = useMutationCall('job.resume');
   const cancel = useMutationCall('job.cancel');
-  if (model.installed) return null;
+  if (model.installed || model.source !== 'catalog') return null;
   if (job && isActive(job)) {
     return (
       <span className="row">

@@ -193,7 +193,7 @@ export function Select<V extends string>({
     >
       <BaseSelect.Trigger className="btn select" aria-label={label}>
         <BaseSelect.Value />
-        <BaseSelect.Icon>
+        <BaseSelect.Icon className="select-icon">
           <ChevronDown size={14} />
         </BaseSelect.Icon>
       </BaseSelect.Trigger>

@@ -57,6 +57,8 @@ export function matches(keys: string, event: Pressed): boolean {
   return event.key.toLowerCase() === key.toLowerCase();
 }
 
+/** Enter and Space press what has the focus. */
+const PRESSED = 'button, a, summary, [role=button], [role=option], [role=checkbox]';
 const TYPING = 'input:not([type=checkbox], [type=radio], [type=button]), textarea, [contenteditable=true]';
 
 /** Whether keys without a modifier belong to the element: a text field, an open list, a dialog. */
@@ -72,6 +74,7 @@ function handle(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return;
   const plain = !(event.ctrlKey || event.metaKey || event.altKey);
   if (plain && ownsPlainKeys(event.target)) return;
+  if (/^( |Enter)$/.test(event.key) && event.target instanceof Element && event.target.closest(PRESSED)) return;
   const open = document.querySelector('[role=dialog], [role=alertdialog]') !== null;
   for (const { bindings } of [...entries.get()].reverse()) {
     const hit = bindings.find((each) => each.keys && !each.told && !each.disabled && matches(each.keys, event));
