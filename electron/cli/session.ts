@@ -5,7 +5,7 @@ import { type Job, LabError } from '../../shared/contract.ts';
 import { defaultDataDir } from '../../shared/data-dir.ts';
 import { type Client, connect } from '../../shared/rpc.ts';
 import { wirePair } from '../../shared/wires.ts';
-import { createEngine, type RunningEngine } from '../engine/engine.ts';
+import type { RunningEngine } from '../engine/engine.ts';
 import { text, texts, type Values } from './command.ts';
 import { createProgress, type Progress, progressLine } from './progress.ts';
 
@@ -30,6 +30,7 @@ export async function withLab<T>(
 ): Promise<T> {
   return interruptible(async (signal) => {
     const progress = createProgress();
+    const { createEngine } = await import('../engine/engine.ts'); // a wrong command line is answered without it
     const running = await createEngine({
       host: 'cli',
       dataDir:
@@ -77,8 +78,9 @@ async function waitFor(job: Job, client: Client, progress: Progress, signal: Abo
     const ended = await new Promise<Job>((resolve, reject) => {
       const look = (now: Job) => {
         if (now.id !== job.id) return;
-        if (now.status === 'running') progress.show(progressLine(now), now.note);
-        else if (now.status !== 'queued') resolve(now);
+        if (now.status === 'running') {
+          if (now.total > 0) progress.show(progressLine(now), now.note);
+        } else if (now.status !== 'queued') resolve(now);
       };
       client.on('job.changed', look);
       client.call('job.get', { id: job.id }).then(look, reject); // it may have ended before anyone listened

@@ -5,7 +5,6 @@ import type { Report } from '../../../shared/report.ts';
 import { type Outcome, storedOutcome } from '../../engine/report/outcome.ts';
 import { type Command, EXIT, flag, fraction, only, text, texts, UsageError, type Values, whole } from '../command.ts';
 import { openDataset } from '../datasets.ts';
-import { compareFeatures } from '../features.ts';
 import {
   modelParents,
   readClassNames,
@@ -72,6 +71,7 @@ Exit code: 0 when every row asked for is there, 3 when some are missing (said on
     const plan = readPlan(values);
     if (text(values, 'features') !== undefined) {
       if (positionals.length > 0) throw new UsageError(`Either a folder (${positionals[0]}) or --features, not both.`);
+      const { compareFeatures } = await import('../features.ts');
       return present(await compareFeatures(plan, values), values);
     }
     for (const name of ['labels', 'text-features'])

@@ -20,7 +20,7 @@ export function detailSection(detail: Detail, report: Report): string {
 <h2>${e(METHOD_STYLES[summary.method].name + on)} ${where}</h2>
 <p class="muted">${right} of ${count(total, 'prediction')} right${seeds} · ECE ${summary.ece.toFixed(3)} · log-loss ${summary.logLoss.toFixed(3)} nats</p>
 <div class="parts">
-<div class="confusion"><h3>Confusions (rows: true class, columns: predicted)</h3>${confusions(confusion, report.classes)}</div>
+<div class="confusion${report.classes.length > 6 ? ' wide' : ''}"><h3>Confusions (rows: true class, columns: predicted)</h3>${confusions(confusion, report.classes)}</div>
 <div class="bars"><h3>Recall of each class, %</h3>${bars(detail.perClass)}</div>
 <div><h3>Reliability (bar: accuracy in the bin; number: predictions)</h3>${reliability(detail.reliability)}</div>
 </div>

@@ -29,7 +29,7 @@ details{margin:12px 0}summary{cursor:pointer;font-weight:600;padding:4px 0}
 .parts{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:24px;align-items:start}
 .parts svg{max-width:100%;height:auto}.parts text{font:11px Inter,system-ui,sans-serif;fill:var(--muted)}
 .confusion td,.confusion th{padding:2px 5px;border:0;font-size:11px;line-height:16px}
-.confusion table{background:none;border:0}.confusion td{min-width:22px;text-align:center;font-variant-numeric:tabular-nums}
+.confusion table{background:none;border:0}.confusion.wide{grid-column:1/-1}.confusion td{min-width:24px;white-space:nowrap;overflow-wrap:normal;text-align:center;font-variant-numeric:tabular-nums}
 .confusion thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left!important;padding:5px 2px}
 .confusion tbody th{text-align:right;white-space:nowrap}
 .bars td{border:0;padding:1px 8px}.bars th{border:0;padding:1px 8px;text-align:right}.bars table{background:none;border:0}
