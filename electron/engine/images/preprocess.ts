@@ -8,10 +8,13 @@ export function preprocess(rgb: Rgb, spec: Preprocessing, out: Float32Array, off
   const bytes = resizedAndCropped(rgb, spec);
   const table = normaliser(spec);
   const plane = width * height;
-  for (let channel = 0; channel < 3; channel++) {
-    const values = table[channel]!;
-    const to = offset + channel * plane;
-    for (let i = 0, from = channel; i < plane; i++, from += 3) out[to + i] = values[bytes[from]!]!;
+  const [red, green, blue] = [table[0]!, table[1]!, table[2]!];
+  const toGreen = offset + plane;
+  const toBlue = toGreen + plane;
+  for (let i = 0, from = 0; i < plane; i++, from += 3) {
+    out[offset + i] = red[bytes[from]!]!;
+    out[toGreen + i] = green[bytes[from + 1]!]!;
+    out[toBlue + i] = blue[bytes[from + 2]!]!;
   }
 }
 
