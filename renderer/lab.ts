@@ -50,9 +50,20 @@ function engine(): Promise<Client> {
   return new Promise((resolve, reject) => waiting.add({ resolve, reject }));
 }
 
+/** What a call changes that no event tells of. */
+const CHANGES: Partial<Record<CallName, CallName[]>> = {
+  'job.delete': ['job.list', 'compare.list'],
+  'compare.delete': ['compare.list', 'job.list'],
+  'cache.clear': ['cache.list', 'embed.forecast'],
+  'settings.set': ['settings.get', 'app.info'],
+  'dataset.delete': ['dataset.list'],
+};
+
 /** Asks the engine once. */
 export async function call<C extends CallName>(name: C, params: Params<C>): Promise<Result<C>> {
-  return (await engine()).call(name, params);
+  const result = await (await engine()).call(name, params);
+  for (const changed of CHANGES[name] ?? []) refetch(changed, null);
+  return result;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -27,7 +27,7 @@ export function RunsScreen() {
   const select = (id: number) => stay('runs', { jobId: id });
   const actions: Action[] = job
     ? [
-        ...(job.resumable && !isActive(job)
+        ...(job.resumable && job.status !== 'running' && job.status !== 'queued'
           ? [{ label: 'Resume', keys: 'R', run: () => resume.run({ id: job.id }) }]
           : []),
         ...(isActive(job)
@@ -189,7 +189,7 @@ function JobTable({ jobs, selected, onSelect, onCancel, onResume }: JobTableProp
               <td className="muted nowrap">{when(job.startedAt ?? job.createdAt)}</td>
               <td className="n nowrap">{tookText(job)}</td>
               <td className="n">
-                {isActive(job) && job.status !== 'paused' && (
+                {isActive(job) && (
                   <Button size="small" onClick={() => onCancel(job.id)}>
                     Cancel
                   </Button>

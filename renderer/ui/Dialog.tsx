@@ -46,7 +46,7 @@ export function Confirm({ action, danger = false, busy = false, error, onConfirm
       {...rest}
       foot={
         <>
-          <Button onClick={rest.onClose}>Keep things as they are</Button>
+          <Button onClick={rest.onClose}>Cancel</Button>
           <Button kind={danger ? 'danger' : 'primary'} disabled={busy} onClick={onConfirm}>
             {action}
           </Button>

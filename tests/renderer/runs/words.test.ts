@@ -1,0 +1,62 @@
+// Runs in words: how long, what came of it, which list it is on.
+import { expect, test } from 'vitest';
+import { matchesFilter, outcome, took } from '../../../renderer/runs/words.ts';
+import { progressText } from '../../../renderer/ui/JobProgress.tsx';
+import type { Job } from '../../../shared/contract.ts';
+
+const job = (more: Partial<Job>): Job => ({
+  id: 1,
+  kind: 'import',
+  title: 'flowers12',
+  params: {},
+  status: 'done',
+  done: 960,
+  total: 960,
+  note: '',
+  rate: null,
+  secondsLeft: null,
+  unit: 'files',
+  result: null,
+  error: null,
+  resumable: false,
+  createdAt: '2026-11-23T18:00:00.000Z',
+  startedAt: '2026-11-23T18:00:01.000Z',
+  endedAt: '2026-11-23T18:00:03.500Z',
+  ...more,
+});
+
+test('how long it took, or takes', () => {
+  expect(took(job({}))).toBe(2.5);
+  expect(took(job({ endedAt: null }), Date.parse('2026-11-23T18:01:01.000Z'))).toBe(60);
+  expect(took(job({ startedAt: null }))).toBeNull();
+});
+
+test('what came of it', () => {
+  expect(outcome(job({ result: { datasetId: 4, items: 958, problems: 2, seconds: 0.31 } }))).toBe(
+    '958 items, 2 problems, 0.3 s',
+  );
+  expect(outcome(job({ result: { added: 1, changed: 0, moved: 12, deleted: 3, unchanged: 900 } }))).toBe(
+    '1 added, 0 changed, 12 moved, 3 deleted, 900 unchanged',
+  );
+  expect(outcome(job({ status: 'failed', error: { code: 'offline', message: '/media/usb cannot be reached.' } }))).toBe(
+    '/media/usb cannot be reached.',
+  );
+  expect(outcome(job({}))).toBe('960 files');
+});
+
+test('progress says only what is known', () => {
+  expect(
+    progressText(job({ status: 'running', done: 380, total: 1000, rate: 21, secondsLeft: 180, unit: 'images' })),
+  ).toBe('38 % · 3 min left · 21 images/s');
+  expect(progressText(job({ status: 'running', done: 1234, total: 0 }))).toBe('1,234');
+  expect(progressText(job({ status: 'running', done: 0, total: 0 }))).toBe('starting');
+  expect(progressText(job({ status: 'queued' }))).toBe('waiting its turn');
+  expect(progressText(job({ status: 'paused', done: 1, total: 2, rate: 5, secondsLeft: 9 }))).toBe('50 %');
+});
+
+test('every status is on exactly one of the three lists', () => {
+  for (const status of ['queued', 'running', 'paused', 'interrupted', 'done', 'failed', 'cancelled'] as const) {
+    const lists = (['active', 'done', 'stopped'] as const).filter((filter) => matchesFilter(job({ status }), filter));
+    expect(lists, status).toHaveLength(1);
+  }
+});
