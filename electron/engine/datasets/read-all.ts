@@ -1,8 +1,9 @@
 // Sends what a walk or a list finds through the reading threads, keeping them busy while rows are written.
 import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import type { Split } from '../../../shared/contract.ts';
-import type { ImportTask } from '../workers/import-worker.ts';
-import { workerPool } from '../workers/pool.ts';
+import type { ImportAnswer, ImportTask } from '../workers/import-worker.ts';
+import { workerFile } from '../workers/pool.ts';
 import type { Reading } from './read-file.ts';
 
 /** One file of a dataset before it was read. `fault`: why it is not to be read at all. */
@@ -16,59 +17,118 @@ export type ReadOptions = {
   signal?: AbortSignal | undefined;
   /** Size and time of a file that is known, so that it is not read again. */
   known(path: string): { size: number; mtime: number } | null;
-  /** Gets each batch when it is read, not in the order of `found`. What it throws ends the reading. */
-  take(batch: Taken[]): void | Promise<void>;
+  /** Gets files as they are read, not in the order of `found`. What it throws ends the reading. */
+  take(batch: Taken[]): void;
 };
 
-/** Files a thread takes at a time: their rows are written in a few milliseconds. */
-export const BATCH = 256;
+/** Files a thread takes at a time: their rows are written in about ten milliseconds. */
+export const BATCH = 512;
 
 /** One core is left to the rest of the lab; beyond four, disks do not keep up. */
-const readers = () => Math.max(1, Math.min(4, availableParallelism() - 1));
+const threadCount = () => Math.max(1, Math.min(4, availableParallelism() - 1));
 
 export async function readAll(found: AsyncIterable<Found[]>, options: ReadOptions): Promise<void> {
-  const threads = readers();
-  const pool = workerPool('import-worker', threads);
+  const readers = startReaders(threadCount());
   const underWay = new Set<Promise<void>>();
   let failure: { error: unknown } | null = null;
+  const stop = () => void readers.close(options.signal?.reason);
+  options.signal?.addEventListener('abort', stop, { once: true });
   try {
     for await (const batch of found) {
       if (failure) break;
       options.signal?.throwIfAborted();
-      const work = readBatch(pool, batch, options)
+      const work = readBatch(readers, batch, options)
         .catch((error: unknown) => {
           failure ??= { error };
         })
         .finally(() => underWay.delete(work));
       underWay.add(work);
-      if (underWay.size > threads + 1) await Promise.race(underWay);
+      if (underWay.size > readers.count + 1) await Promise.race(underWay);
     }
     await Promise.all(underWay);
     // The cast: TypeScript does not see assignments made in callbacks.
     const ended = failure as { error: unknown } | null;
     if (ended) throw ended.error;
   } finally {
-    await Promise.allSettled(underWay);
-    await pool.destroy();
+    options.signal?.removeEventListener('abort', stop);
+    await readers.close(new Error('the reading has ended'));
   }
 }
 
-async function readBatch(pool: ReturnType<typeof workerPool>, batch: Found[], options: ReadOptions): Promise<void> {
-  const wanted = batch.filter((found) => found.fault === null);
-  const task: ImportTask = {
-    root: options.root,
-    respell: options.respell,
-    files: wanted.map(({ path }) => {
-      const known = options.known(path);
-      return { path, size: known?.size ?? -1, mtime: known?.mtime ?? -1 };
-    }),
-  };
-  const readings: Reading[] = wanted.length > 0 ? await pool.run(task, { name: 'readFiles' }) : [];
-  options.signal?.throwIfAborted();
+async function readBatch(readers: Readers, batch: Found[], options: ReadOptions): Promise<void> {
+  const faulted = batch.filter((found) => found.fault !== null);
+  if (faulted.length > 0) options.take(faulted.map((found) => ({ found, reading: faulty(found) })));
+  const wanted = faulted.length > 0 ? batch.filter((found) => found.fault === null) : batch;
+  if (wanted.length === 0) return;
   let next = 0;
-  await options.take(
-    batch.map((found) => ({ found, reading: found.fault === null ? readings[next++]! : faulty(found) })),
-  );
+  await readers.read(taskOf(wanted, options), (readings) => {
+    options.signal?.throwIfAborted();
+    options.take(readings.map((reading) => ({ found: wanted[next++]!, reading })));
+  });
+}
+
+function taskOf(wanted: Found[], { root, respell, known }: ReadOptions): ImportTask {
+  const sizes = new Float64Array(wanted.length).fill(-1);
+  const mtimes = new Float64Array(wanted.length).fill(-1);
+  for (const [i, found] of wanted.entries()) {
+    const row = known(found.path);
+    if (!row) continue;
+    sizes[i] = row.size;
+    mtimes[i] = row.mtime;
+  }
+  return { root, respell, paths: wanted.map((found) => found.path), sizes, mtimes };
+}
+
+type Readers = {
+  count: number;
+  /** Reads the files of a task; `take` gets them in parts, in their order. */
+  read(task: ImportTask, take: (part: Reading[]) => void): Promise<void>;
+  /** Ends the threads; what is under way is rejected with `reason`. */
+  close(reason: unknown): Promise<unknown>;
+};
+type Reader = { worker: Worker; waiters: Waiter[] };
+type Waiter = { take(part: Reading[]): void; resolve(): void; reject(reason: unknown): void };
+
+/** Plain threads: reading a batch takes about as long as a pool spends on one task's bookkeeping. */
+function startReaders(count: number): Readers {
+  const readers = Array.from({ length: count }, startReader);
+  const refuse = ({ waiters }: Reader, reason: unknown) => {
+    for (const waiter of waiters.splice(0)) waiter.reject(reason);
+  };
+  for (const reader of readers) reader.worker.on('error', (error) => refuse(reader, error));
+  return {
+    count,
+    read: (task, take) =>
+      new Promise((resolve, reject) => {
+        const idlest = readers.reduce((a, b) => (b.waiters.length < a.waiters.length ? b : a));
+        idlest.waiters.push({ take, resolve, reject });
+        idlest.worker.postMessage(task);
+      }),
+    close(reason) {
+      for (const reader of readers) refuse(reader, reason);
+      return Promise.all(readers.map(({ worker }) => worker.terminate()));
+    },
+  };
+}
+
+/** A reader answers its tasks one after the other, so the first waiter is the one meant. */
+function startReader(): Reader {
+  const worker = new Worker(new URL(workerFile('import-worker')));
+  const waiters: Waiter[] = [];
+  worker.on('message', ({ part, last }: ImportAnswer) => {
+    const waiter = waiters[0];
+    if (!waiter) return;
+    try {
+      waiter.take(part);
+    } catch (error) {
+      waiter.reject(error);
+      waiter.take = () => {};
+    }
+    if (!last) return;
+    waiters.shift();
+    waiter.resolve();
+  });
+  return { worker, waiters };
 }
 
 /** A file that is not to be read. */

@@ -49,10 +49,10 @@ export async function scanFiles(
       root: dataset.root,
       respell: dataset.list !== null,
       signal: hooks.signal,
-      known: (at) => scan.writer.knownAt(at) ?? null,
+      known: (at) => knownAt(scan, at) ?? null,
       take: (batch) => takeBatch(scan, batch, options.moves),
     });
-    if (scan.found === 0 && hasItems(scan)) throw emptyError(dataset);
+    if (scan.found === 0 && hasItems(scan.engine, scan.dataset)) throw emptyError(dataset);
     await settle(scan);
     scan.teller.flush();
     return { ...scan.result, found: scan.found };
@@ -73,12 +73,16 @@ function startScan(engine: Engine, dataset: DatasetRow, hooks: ScanHooks) {
     waiting: [] as Taken[],
     /** Folders whose content is unknown this time. */
     unreadable: [] as { folder: string; reason: string }[],
+    /** Nothing is known yet and every path comes once: looking would be in vain. */
+    blank: dataset.list === null && !hasItems(engine, dataset),
     found: 0,
     result: { added: 0, changed: 0, moved: 0, deleted: 0, unchanged: 0, found: 0, classFolders: [] } as ScanResult,
   };
 }
 
-const hasItems = ({ engine, dataset }: Scan): boolean =>
+const knownAt = (scan: Scan, at: string): KnownItem | undefined => (scan.blank ? undefined : scan.writer.knownAt(at));
+
+const hasItems = (engine: Engine, dataset: DatasetRow): boolean =>
   engine.db.prepare('SELECT 1 FROM item WHERE dataset_id = ? LIMIT 1').get(dataset.id) !== undefined;
 
 /** A folder that lost all its images at once is more likely unplugged or not synced than emptied on purpose. */
@@ -91,7 +95,7 @@ const emptyError = ({ name, root }: DatasetRow): LabError =>
 function requireRoot(scan: Scan): void {
   const why = whyUnreachable(scan.dataset.root);
   // The first import of an empty folder goes on, to end with "no images" rather than "offline".
-  if (why && (hasItems(scan) || !why.includes('empty'))) throw offlineError(scan.dataset, why);
+  if (why && (hasItems(scan.engine, scan.dataset) || !why.includes('empty'))) throw offlineError(scan.dataset, why);
 }
 
 /** The error as the user is told it; whatever is offline is marked so. */
@@ -146,16 +150,17 @@ async function* walkFolder(scan: Scan, layout: Layout): AsyncGenerator<Found[]> 
 }
 
 /** Writes what is certain about a batch; keeps back what may be a move. */
-async function takeBatch(scan: Scan, batch: Taken[], moves: boolean): Promise<void> {
+function takeBatch(scan: Scan, batch: Taken[], moves: boolean): void {
   const { engine, dataset, writer, seen, result, hooks } = scan;
   if (batch.some(({ reading }) => reading.code !== null)) {
     const why = whyUnreachable(dataset.root);
     if (why) throw offlineError(dataset, why);
   }
   engine.db.transaction(() => {
+    const fresh: number[] = [];
     for (const taken of batch) {
       const { reading } = taken;
-      const item = writer.knownAt(reading.found);
+      const item = knownAt(scan, reading.found);
       if (item && reading.kind === 'same') {
         writer.keep(item, taken);
         result.unchanged++;
@@ -167,12 +172,14 @@ async function takeBatch(scan: Scan, batch: Taken[], moves: boolean): Promise<vo
         scan.waiting.push(taken);
         continue;
       } else {
-        seen.add(writer.add(taken));
+        fresh.push(writer.add(taken));
         result.added++;
         continue;
       }
       seen.add(item.id);
     }
+    writer.logAdded(fresh);
+    for (const id of fresh) seen.add(id);
   })();
   const { added, changed, unchanged } = result;
   hooks.progress?.(added + changed + unchanged + scan.waiting.length, scan.found, 'reading files');
@@ -202,7 +209,7 @@ async function settle(scan: Scan): Promise<void> {
     if (known) writer.change(known, taken);
   });
   await inSlices(scan, gone, (item) => writer.remove(item.id));
-  await inSlices(scan, additions, (taken) => writer.add(taken));
+  await inSlices(scan, additions, (taken) => writer.logAdded([writer.add(taken)]));
   listUnreadable(scan);
 }
 

@@ -111,24 +111,19 @@ export function datasetItems(
 /** Contents that are in test and in train or val, and contents with several labels (named). */
 function doubtfulContents(db: Database, datasetId: number): Map<string, { leak: boolean; labels: string[] | null }> {
   const groups = db
-    .prepare(
-      `SELECT hash, sum(split = 'test') > 0 AND sum(split IN ('train', 'val')) > 0 AS leak,
-              min(class_id) <> max(class_id) AS conflict
-       FROM item WHERE dataset_id = ? AND hash <> '' AND status = 'ok'
-       GROUP BY hash HAVING count(*) > 1 AND (leak OR conflict)`,
-    )
-    .all(datasetId) as { hash: string; leak: number; conflict: number | null }[];
+    .prepare(`SELECT * FROM (${CONTENTS}) WHERE n > 1 AND ((test > 0 AND seen > 0) OR conflict)`)
+    .all(datasetId, datasetId) as { hash: string; test: number; seen: number; conflict: number | null }[];
   const labels = db
     .prepare(
       `SELECT DISTINCT class.name FROM item JOIN class ON class.id = class_id
-       WHERE item.dataset_id = ? AND hash = ? AND status = 'ok' ORDER BY class.position`,
+       WHERE item.dataset_id = ? AND hash = ? AND status <> 'problem' ORDER BY class.position`,
     )
     .pluck();
   return new Map(
     groups.map((group) => [
       group.hash,
       {
-        leak: group.leak === 1,
+        leak: group.test > 0 && group.seen > 0,
         labels: group.conflict ? (labels.all(datasetId, group.hash) as string[]) : null,
       },
     ]),
@@ -224,14 +219,19 @@ function countItems(db: Database, id: number): Counts {
   return counts;
 }
 
+/** Contents that occur more than once: in the index first, then what their few items say. Parameters: the dataset, twice. */
+const CONTENTS = `
+  SELECT hash, count(*) AS n, sum(split = 'test') AS test, sum(split IN ('train', 'val')) AS seen,
+         min(class_id) <> max(class_id) AS conflict
+  FROM item WHERE dataset_id = ? AND status <> 'problem' AND hash IN
+    (SELECT hash FROM item WHERE dataset_id = ? AND hash <> '' GROUP BY hash HAVING count(*) > 1)
+  GROUP BY hash`;
+
 function countContents(db: Database, id: number): Pick<Counts, 'duplicates' | 'leaks' | 'conflicts'> {
   return db
     .prepare(
       `SELECT coalesce(sum(n), 0) AS duplicates, coalesce(sum(CASE WHEN seen > 0 THEN test ELSE 0 END), 0) AS leaks,
-              coalesce(sum(conflict), 0) AS conflicts
-       FROM (SELECT count(*) AS n, sum(split = 'test') AS test, sum(split IN ('train', 'val')) AS seen,
-                    min(class_id) <> max(class_id) AS conflict
-             FROM item WHERE dataset_id = ? AND hash <> '' AND status <> 'problem' GROUP BY hash HAVING count(*) > 1)`,
+              coalesce(sum(conflict), 0) AS conflicts FROM (${CONTENTS}) WHERE n > 1`,
     )
-    .get(id) as Pick<Counts, 'duplicates' | 'leaks' | 'conflicts'>;
+    .get(id, id) as Pick<Counts, 'duplicates' | 'leaks' | 'conflicts'>;
 }

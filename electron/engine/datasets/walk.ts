@@ -23,21 +23,25 @@ export const isHidden = (name: string): boolean => name.startsWith('.') || SYSTE
 
 export const isImageName = (name: string): boolean => IMAGE_EXTENSIONS.has(path.extname(name).toLowerCase());
 
+const FIRST_BATCH = 64;
+
 /** Natural order: "img 2" before "img 10"; the same on every machine. */
 export const naturally = new Intl.Collator('en', { numeric: true }).compare;
 export const byNature = (a: string, b: string): number => naturally(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * Relative paths of the images under `root`, '/' between names, in batches of at most `size`; a folder's own files come
+ * Relative paths of the images under `root`, '/' between names, in batches that grow up to `most`, so that the first are there at
+ * once. A folder's own files come
  * before its sub-folders. Real folders are read before linked ones, and each folder once, so that loops end and
  * a file is found under its own path rather than a link's. Throws the system's error when `root` itself cannot be read.
  */
-export async function* walkImages(root: string, size: number, hooks: WalkHooks = {}): AsyncGenerator<string[]> {
+export async function* walkImages(root: string, most: number, hooks: WalkHooks = {}): AsyncGenerator<string[]> {
   const trueRoot = await realpath(root);
   const visited = new Set<string>();
   const folders = [{ rel: '', real: trueRoot }];
   const links: string[] = [];
   let batch: string[] = [];
+  let size = Math.min(most, FIRST_BATCH);
 
   while (folders.length > 0 || links.length > 0) {
     hooks.signal?.throwIfAborted();
@@ -58,6 +62,7 @@ export async function* walkImages(root: string, size: number, hooks: WalkHooks =
         if (batch.length >= size) {
           yield batch;
           batch = [];
+          size = Math.min(most, size * 2);
           hooks.signal?.throwIfAborted();
         }
       }

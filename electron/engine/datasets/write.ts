@@ -53,11 +53,15 @@ export function itemWriter(db: Database, dataset: Pick<DatasetRow, 'id' | 'list'
     sql.log.run(dataset.id, id, hash, name(to), name(from), why, Date.now());
   }
 
+  // Asked once: looking for every new file would cost an import as much as an index.
+  const hasUserLabels = sql.anyUserLabel.get(dataset.id) !== undefined;
+
   function add({ found, reading }: Taken): number {
     // The user's label comes back with its content, when that was away and is nowhere else.
-    const restored = reading.hash
-      ? (sql.userLabel.get(dataset.id, reading.hash) as { label: string | null } | undefined)
-      : undefined;
+    const restored =
+      hasUserLabels && reading.hash
+        ? (sql.userLabel.get(dataset.id, reading.hash) as { label: string | null } | undefined)
+        : undefined;
     const byUser = restored !== undefined && sql.hasContent.get(dataset.id, reading.hash) === undefined;
     const label = byUser ? classId(restored.label) : classId(found.label);
     const by = byUser ? 'user' : label === null ? null : source;
@@ -77,9 +81,7 @@ export function itemWriter(db: Database, dataset: Pick<DatasetRow, 'id' | 'list'
       reading.reason === null ? 'ok' : 'problem',
       reading.reason,
     );
-    const id = Number(lastInsertRowid);
-    log(id, reading.hash, null, label, byUser ? 'restored' : source);
-    return id;
+    return Number(lastInsertRowid);
   }
 
   /** Gives a known item the place (label, split) its file has now. */
@@ -97,8 +99,12 @@ export function itemWriter(db: Database, dataset: Pick<DatasetRow, 'id' | 'list'
     classId,
     knownAt: (path: string) => sql.knownAt.get(dataset.id, path) as KnownItem | undefined,
     hasContent: (hash: string) => sql.hasContent.get(dataset.id, hash) !== undefined,
-    /** Returns the new item's id. */
+    /** Returns the new item's id; `logAdded` has to follow in the same transaction. */
     add,
+    /** The labels that new items came with; `ids` follow each other. */
+    logAdded(ids: number[]): void {
+      if (ids.length > 0) sql.logAdded.run(Date.now(), ids[0], ids[ids.length - 1]);
+    },
     /** The file is as it was. */
     keep(item: KnownItem, taken: Taken): void {
       if (item.status === 'offline') sql.online.run(item.id);
@@ -152,6 +158,12 @@ const statements = (db: Database) => ({
   log: db.prepare(
     'INSERT INTO label_log (dataset_id, item_id, hash, label, previous, source, at) VALUES (?, ?, ?, ?, ?, ?, ?)',
   ),
+  logAdded: db.prepare(
+    `INSERT INTO label_log (dataset_id, item_id, hash, label, previous, source, at)
+     SELECT item.dataset_id, item.id, hash, name, NULL, CASE label_by WHEN 'user' THEN 'restored' ELSE label_by END, ?
+     FROM item JOIN class ON class.id = class_id WHERE item.id BETWEEN ? AND ?`,
+  ),
+  anyUserLabel: db.prepare(`SELECT 1 FROM label_log WHERE dataset_id = ? AND source = 'user' LIMIT 1`),
   userLabel: db.prepare(
     `SELECT label FROM label_log WHERE dataset_id = ? AND hash = ? AND source = 'user' ORDER BY id DESC LIMIT 1`,
   ),

@@ -45,8 +45,8 @@ CREATE TABLE item (
   verified INTEGER NOT NULL DEFAULT 0,         -- fully decoded once
   UNIQUE (dataset_id, path)
 ) STRICT;
--- Both hold all that the counts of a dataset need, so that counting never reads the table.
-CREATE INDEX item_by_hash ON item (dataset_id, hash, split, class_id, status);
+CREATE INDEX item_by_hash ON item (dataset_id, hash);
+-- Holds all that the counts of a dataset need, so that counting never reads the table.
 CREATE INDEX item_by_class ON item (dataset_id, class_id, split, status, verified);
 
 -- Append-only: who or what set which label when, and what it was. Undo is a read of this.

@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readList } from '../../../electron/engine/datasets/list.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'lab-list-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function read(name: string, content: string | Buffer) {
+  const file = path.join(root, name);
+  writeFileSync(file, content);
+  return readList(file, root);
+}
+
+test('CSV with a byte order mark, CRLF, quotes, and columns in any order', async () => {
+  const { entries } = await read(
+    'a.csv',
+    '\ufeffLabel,Path,Split\r\n"cat, black","sub/a ""1"".jpg",train\r\ndog,b.jpg,Validation\r\n,c.jpg,\r\n',
+  );
+  expect(entries).toEqual([
+    { path: 'sub/a "1".jpg', label: 'cat, black', split: 'train', fault: null },
+    { path: 'b.jpg', label: 'dog', split: 'val', fault: null },
+    { path: 'c.jpg', label: null, split: null, fault: null },
+  ]);
+});
+
+test('CSV without a header is path,label,split', async () => {
+  const { entries } = await read('a.csv', 'x/1.jpg,cat\nx/2.jpg,dog,test\n');
+  expect(entries.map(({ path: at, label, split }) => [at, label, split])).toEqual([
+    ['x/1.jpg', 'cat', null],
+    ['x/2.jpg', 'dog', 'test'],
+  ]);
+});
+
+test('semicolons and tabs where there is no comma', async () => {
+  expect((await read('a.csv', 'path;label\n1.jpg;cat\n')).entries[0]).toMatchObject({ path: '1.jpg', label: 'cat' });
+  expect((await read('b.tsv', 'path\tlabel\n1.jpg\tcat\n')).entries[0]).toMatchObject({ path: '1.jpg', label: 'cat' });
+});
+
+test('absolute paths inside the folder become relative; those that lead out are faults', async () => {
+  const { entries } = await read(
+    'a.csv',
+    `path,label\n${root}/x/1.jpg,cat\n/etc/passwd,dog\n../up.jpg,dog\nsub\\win.jpg,cat\n`,
+  );
+  expect(entries.map(({ path: at, fault }) => [at, fault])).toEqual([
+    ['x/1.jpg', null],
+    ['/etc/passwd', 'it lies outside the folder of the list'],
+    ['../up.jpg', 'it lies outside the folder of the list'],
+    ['sub/win.jpg', null],
+  ]);
+});
+
+test('a split nobody knows is a fault of its row alone; a file named twice counts once and is noted', async () => {
+  const { entries, notes } = await read(
+    'a.csv',
+    'path,label,split\n1.jpg,cat,holdout\n2.jpg,cat,test\n2.jpg,dog,test\n',
+  );
+  expect(entries).toHaveLength(2);
+  expect(entries[0]?.fault).toBe('the list says split "holdout"; use train, val or test');
+  expect(notes).toEqual(['line 4: 2.jpg is listed again as dog; line 3 (cat) counts.']);
+});
+
+test('JSON as a list, as an object of labels, and below "images"', async () => {
+  const expected = { path: '1.jpg', label: 'cat', split: 'test', fault: null };
+  expect((await read('a.json', '[{"path":"1.jpg","label":"cat","split":"test"}]')).entries).toEqual([expected]);
+  expect((await read('b.json', '{"images":[{"file_name":"1.jpg","label":"cat","split":"test"}]}')).entries).toEqual([
+    expected,
+  ]);
+  expect(
+    (await read('c.json', '\ufeff{"1.jpg":"cat","2.jpg":3}')).entries.map(({ path: at, label }) => [at, label]),
+  ).toEqual([
+    ['1.jpg', 'cat'],
+    ['2.jpg', '3'],
+  ]);
+});
+
+test.each([
+  ['a.csv', '', /lists no files/],
+  ['a.csv', 'name,label\n"1.jpg,cat\n', /no column "path"/],
+  ['a.csv', 'path,label\n"1.jpg,cat\n', /cannot be read as CSV/],
+  ['a.json', '[{"path":', /cannot be read as JSON/],
+  ['a.json', '3', /is not a list/],
+])('%s with %j is refused in words', async (name, content, words) => {
+  await expect(read(name, content)).rejects.toMatchObject({
+    code: 'bad-request',
+    message: expect.stringMatching(words),
+  });
+});
