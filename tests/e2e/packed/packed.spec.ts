@@ -62,9 +62,18 @@ test('opens its window with a connected engine', async () => {
 
 test('makes the demo with what it carries: the models folder, the workers and the native packages', async () => {
   await frame(page).goTo('Data');
-  await expect(page.getByRole('main').getByText('Demo icons').first()).toBeVisible({ timeout: 60_000 });
-  await frame(page).goTo('Runs');
-  await expect(page.getByRole('main').getByText(/done/i).first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('600 of 600 files usable')).toBeVisible({ timeout: 60_000 });
+  // A thumbnail came from the engine through app://.
+  await expect
+    .poll(() =>
+      page
+        .getByRole('main')
+        .locator('img')
+        .first()
+        .evaluate((img) => (img as HTMLImageElement).naturalWidth),
+    )
+    .toBeGreaterThan(0);
+  await frame(page).idle(90_000);
   const log = readFileSync(path.join(dir, 'data', 'lab.log'), 'utf8');
   expect(log).not.toContain('"level":"error"');
   expect(log).not.toContain('could not be made');

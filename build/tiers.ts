@@ -1,0 +1,185 @@
+// `npm test`: every tier in order, with a table of what ran, what each proved, and what was skipped and why.
+// `npm run check` is its beginning: types, lint, unit and engine tests.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { bundleIfStale } from './bundle.ts';
+import { DISPLAY, ELECTRON, provide, provideChromium } from './debian.ts';
+import { type ElectronBinary, findElectron } from './electron.ts';
+import { pack } from './pack.ts';
+import { ROOT } from './vite.ts';
+
+type Outcome = { tests: number | null; failed: boolean; skips: string[] };
+type Tier = {
+  name: string;
+  proves: string;
+  /** Why it cannot run here, or null. Gets what it needs where it may. */
+  prepare?(): Promise<string | null> | string | null;
+  run(): Promise<Outcome>;
+};
+type Row = { name: string; result: 'passed' | 'FAILED' | 'skipped'; tests: string; seconds: string; proves: string };
+
+const reports = path.join(ROOT, 'test-results', 'reports');
+
+/** Runs a program of node_modules under this Node, its output shown; resolves with its exit code. */
+function tool(entry: string, args: string[], env: Record<string, string> = {}, wrap: string[] = []): Promise<number> {
+  const [command, ...rest] = [...wrap, process.execPath, path.join(ROOT, 'node_modules', entry), ...args];
+  return new Promise((resolve) => {
+    const child = spawn(command!, rest, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
+    child.on('error', () => resolve(1));
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+const plain = (entry: string, args: string[]) => async (): Promise<Outcome> => ({
+  tests: null,
+  failed: (await tool(entry, args)) !== 0,
+  skips: [],
+});
+
+async function vitest(): Promise<Outcome> {
+  const file = path.join(reports, 'vitest.json');
+  const code = await tool('vitest/vitest.mjs', [
+    'run',
+    '--config',
+    'tests/vitest.config.ts',
+    '--reporter=dot',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+  ]);
+  if (!existsSync(file)) return { tests: null, failed: true, skips: [] };
+  type Report = { numPassedTests: number; testResults: { assertionResults: { status: string; fullName: string }[] }[] };
+  const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+  const skips = report.testResults
+    .flatMap((each) => each.assertionResults)
+    .filter((each) => each.status === 'skipped' || each.status === 'pending');
+  return { tests: report.numPassedTests, failed: code !== 0, skips: skips.map((each) => each.fullName) };
+}
+
+/** Under Xvfb where there is no display. */
+const display = () =>
+  process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY ? ['xvfb-run', '-a'] : [];
+
+async function playwright(project: string, wrap: string[] = []): Promise<Outcome> {
+  const file = path.join(reports, `${project}.json`);
+  const code = await tool(
+    '@playwright/test/cli.js',
+    ['test', '-c', 'tests/e2e/playwright.config.ts', `--project=${project}`],
+    { LAB_E2E_REPORT: file },
+    wrap,
+  );
+  if (!existsSync(file)) return { tests: null, failed: true, skips: [] };
+  type Suite = {
+    specs: { title: string; tests: { status: string; annotations: { description?: string }[] }[] }[];
+    suites?: Suite[];
+  };
+  const { stats, suites } = JSON.parse(readFileSync(file, 'utf8')) as { stats: { expected: number }; suites: Suite[] };
+  const specs = (suite: Suite): Suite['specs'] => [...suite.specs, ...(suite.suites ?? []).flatMap(specs)];
+  const skipped = suites
+    .flatMap(specs)
+    .flatMap((spec) =>
+      spec.tests
+        .filter((each) => each.status === 'skipped')
+        .map((each) => [spec.title, ...each.annotations.map((note) => note.description)].filter(Boolean).join(': ')),
+    );
+  return { tests: stats.expected, failed: code !== 0, skips: skipped };
+}
+
+let electron: ElectronBinary | { missing: string } | null = null;
+
+/** A display, Electron's libraries and Electron itself; or why not. */
+async function prepareElectron(): Promise<string | null> {
+  const lacking = provide([...ELECTRON, ...(display().length > 0 ? DISPLAY : [])]);
+  if (lacking) return lacking;
+  electron ??= await findElectron();
+  return 'missing' in electron ? electron.missing : null;
+}
+
+const electronTier = (project: string, name: string, proves: string): Tier => ({
+  name,
+  proves,
+  prepare: prepareElectron,
+  run: () => playwright(project, display()),
+});
+
+const CHECK: Tier[] = [
+  { name: 'types', proves: 'every file compiles, strictly', run: plain('typescript/bin/tsc', ['-p', '.']) },
+  { name: 'lint', proves: 'lint and format', run: plain('@biomejs/biome/bin/biome', ['check', '--error-on-warnings']) },
+  { name: 'unit and engine', proves: 'functions and the engine, on real SQLite, ONNX Runtime and files', run: vitest },
+];
+
+const DRIVEN: Tier[] = [
+  {
+    name: 'browser',
+    proves: 'the whole lab in Chromium from the loopback server',
+    prepare: provideChromium,
+    run: () => playwright('browser'),
+  },
+  electronTier('electron', 'Electron', 'the same in the real window; with Electron 33 the engine runs under Node 24'),
+  electronTier('utility', 'utilityProcess', 'the engine as a utilityProcess: ports handed over, death, return'),
+  {
+    name: 'packed',
+    proves: 'the packed app with its fuses set, driven over its debugging port',
+    prepare: prepareElectron,
+    async run() {
+      await pack();
+      return playwright('packed', display());
+    },
+  },
+];
+
+async function attempt(tier: Tier): Promise<Row & { skips: string[] }> {
+  process.stderr.write(`\n== ${tier.name}\n`);
+  const started = performance.now();
+  const seconds = () => ((performance.now() - started) / 1000).toFixed(0);
+  const base = { name: tier.name, tests: '', seconds: '', proves: tier.proves, skips: [] };
+  try {
+    const reason = (await tier.prepare?.()) ?? null;
+    if (reason) {
+      process.stderr.write(`Skipped: ${reason}\n`);
+      return { ...base, result: 'skipped', proves: reason };
+    }
+    const { tests, failed, skips } = await tier.run();
+    return {
+      ...base,
+      result: failed ? 'FAILED' : 'passed',
+      tests: tests === null ? '' : String(tests),
+      seconds: seconds(),
+      skips,
+    };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return { ...base, result: 'FAILED', seconds: seconds() };
+  }
+}
+
+function print(rows: (Row & { skips: string[] })[], seconds: number): void {
+  const line = (cells: string[]) =>
+    `${cells[0]!.padEnd(16)} ${cells[1]!.padEnd(8)} ${cells[2]!.padStart(6)} ${cells[3]!.padStart(5)}  ${cells[4]}\n`;
+  let text = `\n${line(['tier', 'result', 'tests', 's', 'what it proves, or why it was skipped'])}`;
+  for (const { name, result, tests, seconds: spent, proves } of rows)
+    text += line([name, result, tests, spent, proves]);
+  text += `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s in all.\n`;
+  for (const { name, skips } of rows)
+    if (skips.length > 0)
+      text += `\nSkipped in ${name}, each named with what it lacks:\n${skips.map((skip) => `  ${skip}\n`).join('')}`;
+  process.stdout.write(text);
+}
+
+const started = performance.now();
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+const rows: (Row & { skips: string[] })[] = [];
+for (const tier of CHECK) rows.push(await attempt(tier));
+if (!process.argv.includes('check')) {
+  try {
+    await bundleIfStale();
+    for (const tier of DRIVEN) rows.push(await attempt(tier));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    rows.push({ name: 'build', result: 'FAILED', tests: '', seconds: '', proves: 'the bundles of dist/', skips: [] });
+  }
+}
+print(rows, (performance.now() - started) / 1000);
+process.exit(rows.some((row) => row.result === 'FAILED') ? 1 : 0);
