@@ -169,11 +169,10 @@ function readVision(folder: string, onnx: OnnxFile, config: Json): ModelFolder['
 }
 
 export function pixelInput(inputs: OnnxValue[]): OnnxValue | undefined {
-  return (
-    inputs.find((input) => PIXEL_NAMES.includes(input.name) && input.shape.length === 4) ??
-    // by shape only when three channels are stated: a language model's cache has four dimensions too
-    inputs.find((input) => input.shape.length === 4 && (input.shape[1] === 3 || input.shape[3] === 3))
-  );
+  const four = inputs.filter((input) => input.shape.length === 4);
+  const named = four.find((input) => PIXEL_NAMES.includes(input.name));
+  // a language model's cache has four dimensions too
+  return named ?? (inputs.some((input) => input.name === 'input_ids') ? undefined : four[0]);
 }
 
 /** Channels last: [n, height, width, 3]. */

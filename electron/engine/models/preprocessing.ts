@@ -43,7 +43,7 @@ const FAMILIES: Family[] = [
     ...IMAGENET,
     enlarge: (json, size) => (size >= 384 ? 'exact' : 1 / (number(json.crop_pct) ?? 224 / 256)),
   },
-  { match: /levit/, square: false, resample: 3, crop: true, size: 224, ...IMAGENET, enlarge: () => ONE_OF_THE_256 },
+  { match: /^levit/, square: false, resample: 3, crop: true, size: 224, ...IMAGENET, enlarge: () => ONE_OF_THE_256 },
   {
     match: /poolformer/,
     square: false,

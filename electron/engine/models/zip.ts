@@ -121,7 +121,12 @@ async function unpackEntry(handle: FileHandle, file: string, entry: ZipEntry, ta
       crc = crc32(chunk, crc);
       size += chunk.length;
       // what claims to be small and is endless is stopped here
-      done(size > entry.size ? bad(file, `holds more of ${entry.name} than it says.`) : null, chunk);
+      done(
+        size > entry.size
+          ? bad(file, `is damaged at ${entry.name}: there is more of it than the zip says. Make or download it again.`)
+          : null,
+        chunk,
+      );
     },
   });
   const out = createWriteStream(target);

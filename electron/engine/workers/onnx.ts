@@ -48,10 +48,10 @@ async function run(request: Extract<OnnxRequest, { kind: 'run' }>): Promise<Onnx
 
 function makeTensor(Constructor: typeof Tensor, { type, data, dims }: OnnxTensor): Tensor {
   if (type !== 'float16') return new Constructor(type as 'float32', data as Float32Array, dims);
-  const halves = toHalf(data as Float32Array);
-  // newer engines have a Float16Array, and onnxruntime-common insists on it there
-  const Float16 = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike) => unknown }).Float16Array;
-  return new Constructor('float16', (Float16 ? new Float16(halves.buffer) : halves) as Uint16Array, dims);
+  // Where the engine has a Float16Array, onnxruntime-common makes one and the native side of 1.30 sees it as empty:
+  // so the halves go as what both agree on, and are named afterwards.
+  const tensor = new Constructor('uint16', toHalf(data as Float32Array), dims);
+  return Object.defineProperty(tensor, 'type', { value: 'float16' }) as Tensor;
 }
 
 /** A copy of its own, for the runtime's memory is not ours to hand over. */

@@ -1,0 +1,256 @@
+// Which models there are, adding and removing them, and falling back when a device is gone.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { zipSync } from 'fflate';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSessions } from '../../../electron/engine/models/sessions.ts';
+import { fixturePath } from '../../helpers/shared.ts';
+import { copyModel, openStore, type TestStore } from './store-for-tests.ts';
+
+let lab: TestStore;
+beforeEach(() => {
+  lab = openStore();
+});
+afterEach(() => lab.close());
+const RESNET = fixturePath('tiny-resnet');
+
+describe('the list', () => {
+  test('has the built-in backbone first, then what is on disk, then the catalog', async () => {
+    const list = await lab.store.list();
+    expect(list[0]).toMatchObject({ id: 'hog', family: 'hog', source: 'built-in', pretrained: false, installed: true });
+    expect(list.find((model) => model.id === 'tiny-clip')).toMatchObject({
+      family: 'dual',
+      source: 'models-dir',
+      hasText: true,
+      installed: true,
+      dim: 32,
+      imageSize: 64,
+      problem: null,
+    });
+    expect(list.find((model) => model.id === 'tiny-bert')).toMatchObject({ family: 'text', outputs: [] });
+    expect(list.find((model) => model.id === 'clip-vit-base-patch32')).toMatchObject({
+      source: 'catalog',
+      installed: false,
+      path: null,
+      repo: 'Xenova/clip-vit-base-patch32',
+    });
+    expect(new Set(list.map((model) => model.id)).size).toBe(list.length);
+  });
+  test('shows a broken folder with what is wrong, and a repaired one as it is now', async () => {
+    const folder = copyModel(RESNET, path.join(lab.dirs.models, 'mine'), (at) =>
+      rmSync(path.join(at, 'preprocessor_config.json')),
+    );
+    expect(await lab.store.get('mine')).toMatchObject({
+      installed: false,
+      problem: expect.stringMatching(/preprocessor_config\.json/),
+    });
+    copyModel(path.join(RESNET, 'preprocessor_config.json'), path.join(folder, 'preprocessor_config.json'));
+    expect(await lab.store.get('mine')).toMatchObject({ installed: true, problem: null });
+  });
+  test('takes the first of a name: --models-dir before the app’s own', async () => {
+    copyModel(RESNET, path.join(lab.dirs.models, 'tiny-clip'));
+    expect((await lab.store.get('tiny-clip')).family).toBe('dual');
+  });
+});
+
+describe('asking for a model', () => {
+  test('by its folder, absolute or relative, makes it known', async () => {
+    const folder = copyModel(RESNET, path.join(lab.dir, 'elsewhere', 'custom'));
+    expect(await lab.store.get(folder)).toMatchObject({ id: 'custom', installed: true });
+    expect((await lab.store.embedder('custom')).id).toBe('custom');
+    expect((await lab.store.get(path.relative(process.cwd(), folder))).id).toBe('custom');
+    const other = copyModel(RESNET, path.join(lab.dir, 'another', 'custom'));
+    expect((await lab.store.get(other)).id).toBe('custom-2');
+  });
+  test('by its repository on the Hub', async () => {
+    expect((await lab.store.get('Xenova/dinov2-small')).id).toBe('dinov2-small');
+  });
+  test('that is nowhere names those there are', async () => {
+    await expect(lab.store.get('no-such')).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(/no-such.*hog.*tiny-clip.*clip-vit-base-patch32/),
+    });
+  });
+  test('that is not downloaded, takes no images, or lacks the output, says so', async () => {
+    await expect(lab.store.embedder('clip-vit-base-patch32')).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringMatching(/Download it/),
+    });
+    await expect(lab.store.embedder('tiny-bert')).rejects.toMatchObject({ code: 'unsupported' });
+    await expect(lab.store.embedder('tiny-clip', { output: 'nope' })).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(/image_embeds, pooler_output/),
+    });
+  });
+  test('whose graph the runtime cannot open names the file', async () => {
+    const folder = copyModel(RESNET, path.join(lab.dirs.models, 'odd'));
+    const file = path.join(folder, 'onnx', 'model.onnx');
+    const bytes = readFileSync(file);
+    writeFileSync(file, Buffer.from(bytes.toString('latin1').replaceAll('MaxPool', 'MixPool'), 'latin1'));
+    await expect(lab.store.embedder('odd')).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(/cannot open .*odd/),
+    });
+  });
+});
+
+describe('a key of features', () => {
+  test('changes with the model file, the output and the preprocessing, and with nothing else', async () => {
+    const key = async (id: string, output?: string) => (await lab.store.embedder(id, output ? { output } : {})).key;
+    const folder = copyModel(RESNET, path.join(lab.dirs.models, 'copy'));
+    expect(await key('copy')).toBe(await key('tiny-resnet'));
+    expect(await key('copy', 'logits')).not.toBe(await key('copy'));
+    const before = await key('copy');
+    const settings = path.join(folder, 'preprocessor_config.json');
+    writeFileSync(settings, readFileSync(settings, 'utf8').replace('"resample": 3', '"resample": 2'));
+    expect(await key('copy')).not.toBe(before);
+  });
+});
+
+describe('adding a model', () => {
+  test('copies a folder, following links; the second of a name gets a number', async () => {
+    const linked = path.join(lab.dir, 'linked');
+    mkdirSync(linked);
+    for (const name of ['config.json', 'preprocessor_config.json', 'onnx'])
+      symlinkSync(path.join(RESNET, name), path.join(linked, name));
+    const added = await lab.store.add(linked);
+    expect(added).toMatchObject({
+      id: 'linked',
+      source: 'app',
+      installed: true,
+      path: path.join(lab.dirs.models, 'linked'),
+    });
+    rmSync(linked, { recursive: true });
+    expect((await lab.store.embedder('linked')).dim).toBe(32);
+    expect((await lab.store.add(RESNET)).id).toBe('tiny-resnet-2');
+  });
+  const files = (prefix: string) =>
+    Object.fromEntries(
+      ['config.json', 'preprocessor_config.json', 'onnx/model.onnx'].map((name) => [
+        prefix + name,
+        new Uint8Array(readFileSync(path.join(RESNET, name))),
+      ]),
+    );
+  const zip = (name: string, content: Record<string, Uint8Array>) => {
+    const file = path.join(lab.dir, name);
+    writeFileSync(file, zipSync(content));
+    return file;
+  };
+  test('unpacks a zip with one top folder, and one without, leaving out what macOS adds', async () => {
+    const junk = { '__MACOSX/my model/._config.json': new Uint8Array(4), 'my model/.DS_Store': new Uint8Array(4) };
+    expect(await lab.store.add(zip('a.zip', { ...files('my model/'), ...junk }))).toMatchObject({
+      id: 'my-model',
+      installed: true,
+    });
+    expect(readdirSync(path.join(lab.dirs.models, 'my-model')).sort()).toEqual([
+      'config.json',
+      'onnx',
+      'preprocessor_config.json',
+    ]);
+    expect(await lab.store.add(zip('flat.zip', files('')))).toMatchObject({ id: 'flat', installed: true });
+    expect(readFileSync(path.join(lab.dirs.models, 'flat', 'onnx', 'model.onnx'))).toEqual(
+      readFileSync(path.join(RESNET, 'onnx', 'model.onnx')),
+    );
+  });
+  test.each([
+    [
+      'a path that leads out',
+      () => zip('slip.zip', { ...files(''), '../evil.txt': new Uint8Array(3) }),
+      /leads out of the folder/,
+    ],
+    [
+      'an absolute path',
+      () => zip('root.zip', { ...files(''), '/tmp/evil.txt': new Uint8Array(3) }),
+      /leads out of the folder/,
+    ],
+    [
+      'a file that is no zip',
+      () => {
+        const file = path.join(lab.dir, 'x.zip');
+        writeFileSync(file, 'hello');
+        return file;
+      },
+      /not a zip, or is cut short/,
+    ],
+    [
+      'a zip cut short',
+      () => {
+        const file = zip('cut.zip', files(''));
+        writeFileSync(file, readFileSync(file).subarray(0, 20_000));
+        return file;
+      },
+      /not a zip, or is cut short/,
+    ],
+    [
+      'a damaged zip',
+      () => {
+        const file = zip('damaged.zip', files(''));
+        const bytes = readFileSync(file);
+        bytes.fill(0, 30_000, 30_100);
+        writeFileSync(file, bytes);
+        return file;
+      },
+      /is damaged at/,
+    ],
+    ['a zip without a model', () => zip('none.zip', { 'readme.txt': new Uint8Array(3) }), /has no model/],
+    [
+      'a folder without a model',
+      () => {
+        const folder = path.join(lab.dir, 'empty');
+        mkdirSync(folder);
+        return folder;
+      },
+      /has no model/,
+    ],
+    ['nothing', () => path.join(lab.dir, 'nothing'), /There is nothing at/],
+  ])('refuses %s and leaves nothing behind', async (_what, make, message) => {
+    await expect(lab.store.add(make())).rejects.toThrow(message);
+    expect(readdirSync(lab.dirs.models)).toEqual([]);
+    expect(existsSync(path.join(lab.dirs.models, '..', 'evil.txt'))).toBe(false);
+  });
+  test('what was added can be removed; what lies elsewhere cannot', async () => {
+    await lab.store.add(RESNET);
+    await lab.store.remove('tiny-resnet-2');
+    expect(readdirSync(lab.dirs.models)).toEqual([]);
+    await expect(lab.store.remove('tiny-resnet')).rejects.toMatchObject({ code: 'bad-request' });
+    expect(existsSync(path.join(RESNET, 'config.json'))).toBe(true);
+  });
+});
+
+describe('devices', () => {
+  test('are tried, each with the reason when it cannot be used', async () => {
+    const report = await lab.store.providers();
+    expect(report.map(({ id }) => id)).toEqual(['cpu', 'webgpu', 'cuda', 'dml', 'coreml']);
+    expect(report[0]).toEqual({ id: 'cpu', available: true, reason: null });
+    for (const { available, reason } of report) expect(available).toBe(reason === null);
+  }, 60_000);
+  test('that are gone fall back to the CPU, with a notice', async () => {
+    const gone = process.platform === 'win32' ? 'coreml' : 'dml';
+    const embedder = await lab.store.embedder('tiny-resnet', { device: gone });
+    expect(embedder.device).toBe('cpu');
+    expect(lab.notices).toHaveLength(1);
+    expect(lab.notices[0]).toMatch(new RegExp(`${gone} cannot be used: .*The CPU is used instead`));
+    await lab.store.embedder('tiny-resnet', { device: 'abacus' });
+    expect(lab.notices[1]).toMatch(/abacus cannot be used: the lab knows auto, cpu/);
+  }, 60_000);
+});
+
+test('a session that is not used is closed, and opened again when it is', async () => {
+  const sessions = createSessions({ cacheDir: lab.dirs.cache, log: () => {}, notice: () => {}, idleMs: 50 });
+  const source = { file: path.join(RESNET, 'onnx', 'model.onnx'), expose: null, device: 'cpu', threads: 1 };
+  const run = async () =>
+    (
+      await sessions.run(
+        source,
+        { pixel_values: { type: 'float32', data: new Float32Array(3 * 64 * 64), dims: [1, 3, 64, 64] } },
+        ['logits'],
+      )
+    ).logits!;
+  const first = await run();
+  expect(first.dims).toEqual([1, 10]);
+  expect(sessions.open()).toBe(1);
+  await expect.poll(() => sessions.open(), { timeout: 5000 }).toBe(0);
+  expect((await run()).data).toEqual(first.data);
+  await sessions.close();
+  await expect(run()).rejects.toMatchObject({ code: 'cancelled' });
+});
