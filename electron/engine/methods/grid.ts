@@ -80,6 +80,7 @@ function check(input: GridInput): void {
   if (split.length !== labels.length) throw bad(`There are ${labels.length} labels but ${split.length} splits.`);
   if (labels.some((label) => label >= classes.length)) throw bad('A label lies outside the classes.');
   for (const { id, features, dim, text } of models) {
+    if (!(dim >= 1)) throw bad(`The features of ${id} have no dimensions.`);
     if (features.length !== labels.length * dim)
       throw bad(
         `The features of ${id} are ${features.length} numbers; ${labels.length} items of ${dim} dimensions need ${labels.length * dim}.`,

@@ -49,6 +49,8 @@ export function fit(task: FitTask): GridRow {
   const fitMs = performance.now() - started;
   const { probabilities, predicted } = fitted.predict(test.x, test.labels.length);
   const { predicted: said, confidence, ...metrics } = metricsOf(probabilities, test.labels, classes, predicted);
+  if (!Number.isFinite(metrics.logLoss))
+    throw new Error(`${task.method} on ${task.model} gave probabilities that are not numbers.`);
   return {
     ...metrics,
     method: task.method,
