@@ -9,7 +9,16 @@ import { type Series, shotsOf } from '../../shared/chart/series.ts';
 import { percent } from '../../shared/chart/words.ts';
 import type { Crossing, Shots } from '../../shared/report.ts';
 import { HoverRow } from './HoverRow.tsx';
-import { Baselines, Callouts, EndLabels, LineShape, markName, Whiskers } from './shapes.tsx';
+import {
+  Baselines,
+  Callouts,
+  EndLabels,
+  LABEL_ROOM,
+  LABEL_ROOM_ALONE,
+  LineShape,
+  markName,
+  Whiskers,
+} from './shapes.tsx';
 import { findMark, idOf, isStep, type MarkId, nearest, sameMark, stepFrom } from './steps.ts';
 import { useSize } from './useSize.ts';
 import './charts.css';
@@ -18,6 +27,8 @@ export type FewShotChartProps = {
   /** What is compared, for the text summary: "flowers12 with mobilenet-v2-imagenet". */
   title: string;
   series: Series[];
+  /** How many models the run has, though their lines may still be to come. */
+  models: number;
   /** Shot counts that will come: the axis has their places from the beginning. */
   plannedShots: Shots[];
   crossings: Crossing[];
@@ -41,9 +52,9 @@ export function FewShotChart(props: FewShotChartProps) {
     kept.current = series.length > 0 ? accuracy : null;
   });
   const shots = useMemo(() => shotsAxis([...plannedShots, ...shotsOf(series)]), [plannedShots, series]);
-  const manyModels = new Set(series.map((one) => one.model)).size > 1;
+  const manyModels = props.models > 1 || new Set(series.map((one) => one.model)).size > 1;
   const overlaid = series.some((one) => one.run !== null);
-  const right = manyModels || overlaid ? 214 : 150;
+  const right = manyModels || overlaid ? LABEL_ROOM : LABEL_ROOM_ALONE;
   const ready = size.width > 0 && size.height > 0;
   const summaryId = useId();
   return (

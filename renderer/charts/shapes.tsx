@@ -180,8 +180,14 @@ export function Callouts({
   );
 }
 
+/** Pixels right of the plot for labels that name a model or a run too, and for those that do not. */
+export const LABEL_ROOM = 226;
+export const LABEL_ROOM_ALONE = 150;
+
 export function EndLabels({ lines, plot, manyModels }: { lines: Line[]; plot: Plot; manyModels: boolean }) {
   const x = plot.right + 14;
+  const names = lines.map((line) => textWidth(METHOD_STYLES[line.series.method].name, 11, true));
+  const room = LABEL_ROOM - 18 - Math.max(0, ...names) - 42;
   return (
     <g>
       {placeEndLabels(lines, plot, 15).map(({ line, y, end }) => {
@@ -189,7 +195,6 @@ export function EndLabels({ lines, plot, manyModels }: { lines: Line[]; plot: Pl
         const method = METHOD_STYLES[series.method];
         const colour = colourOf(series);
         const more = [manyModels ? series.model : null, series.run].filter((part) => part !== null).join(', ');
-        const room = 190 - 18 - textWidth(method.name, 11, true) - 38;
         return (
           <g key={series.key}>
             {Math.abs(y - end.y) > 3 && (

@@ -1,19 +1,22 @@
 // The methods above the chart: a click hides a line; what could not be used says why.
 import type { Comparison } from '../../shared/contract.ts';
 import type { MethodId } from '../../shared/report.ts';
+import { useCall } from '../lab.ts';
 import { Hint } from '../ui/controls.tsx';
 import { plural } from '../ui/format.ts';
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
-import { methodsLeftOut, methodsOf } from './run.ts';
+import { methodsLeftOut } from './run.ts';
 
 type Props = {
   comparison: Comparison;
+  methods: MethodId[];
   hidden: ReadonlySet<MethodId>;
   onHidden(hidden: ReadonlySet<MethodId>): void;
 };
 
-export function MethodChips({ comparison, hidden, onHidden }: Props) {
+export function MethodChips({ comparison, methods, hidden, onHidden }: Props) {
+  const models = useCall('model.list', {}).data ?? [];
   const seeds = Math.max(0, ...comparison.summary.map((row) => row.seeds));
   const toggle = (method: MethodId) => {
     const next = new Set(hidden);
@@ -23,7 +26,7 @@ export function MethodChips({ comparison, hidden, onHidden }: Props) {
   return (
     <div className="row chips-row">
       <fieldset className="row wrap plain" aria-label="Methods in the chart">
-        {methodsOf(comparison).map((method) => (
+        {methods.map((method) => (
           <Hint key={method} text={hidden.has(method) ? 'Show its line' : METHODS[method].about}>
             <button
               type="button"
@@ -36,7 +39,7 @@ export function MethodChips({ comparison, hidden, onHidden }: Props) {
             </button>
           </Hint>
         ))}
-        {methodsLeftOut(comparison).map(({ method, reason }) => (
+        {methodsLeftOut(comparison, models).map(({ method, reason }) => (
           <Hint key={method} text={reason}>
             <button
               type="button"

@@ -1,6 +1,5 @@
 // The chart as a table: mean and 95 % interval of every method at every shot count; a cell opens its dot.
 
-import { METHOD_ORDER } from '../../shared/chart/style.ts';
 import { compareShots, labelsPerClass, milliseconds, percent } from '../../shared/chart/words.ts';
 import type { Comparison } from '../../shared/contract.ts';
 import type { MethodId, Shots, SummaryRow } from '../../shared/report.ts';
@@ -11,6 +10,7 @@ import { isLive, type PointKey } from './run.ts';
 
 type Props = {
   comparison: Comparison;
+  methods: MethodId[];
   shots: Shots[];
   selected: PointKey | null;
   onSelect(point: PointKey): void;
@@ -18,8 +18,8 @@ type Props = {
 
 type Line = { method: MethodId; model: string; modelIndex: number; rows: SummaryRow[] };
 
-export function RunTable({ comparison, shots, selected, onSelect }: Props) {
-  const lines = linesOf(comparison);
+export function RunTable({ comparison, methods, shots, selected, onSelect }: Props) {
+  const lines = linesOf(comparison, methods);
   const columns = [
     ...new Set([...shots, ...comparison.summary.filter((row) => row.shots !== 0).map((row) => row.shots)]),
   ].sort(compareShots);
@@ -84,11 +84,13 @@ export function RunTable({ comparison, shots, selected, onSelect }: Props) {
 const same = (a: PointKey, b: PointKey | null): boolean =>
   b !== null && a.method === b.method && a.model === b.model && a.shots === b.shots;
 
-function linesOf(comparison: Comparison): Line[] {
+/** A line per method and model; while rows come, those still empty have their place too. */
+function linesOf(comparison: Comparison, methods: readonly MethodId[]): Line[] {
   return comparison.models.flatMap((model, modelIndex) =>
-    METHOD_ORDER.flatMap((method) => {
+    methods.flatMap((method) => {
       const rows = comparison.summary.filter((row) => row.method === method && row.model === model);
-      return rows.length > 0 ? [{ method, model, modelIndex, rows }] : [];
+      const coming = isLive(comparison.status) && method !== 'zero-shot';
+      return rows.length > 0 || coming ? [{ method, model, modelIndex, rows }] : [];
     }),
   );
 }

@@ -19,7 +19,7 @@ import { RunPanel } from './RunPanel.tsx';
 import { RunState } from './RunState.tsx';
 import { RunsPanel } from './RunsPanel.tsx';
 import { RunTable } from './RunTable.tsx';
-import { bestPoint, isLive, linesOf, type PointKey, plannedShots, runName } from './run.ts';
+import { bestPoint, isLive, linesOf, type PointKey, plannedMethods, plannedShots, runName } from './run.ts';
 import { useOverlays } from './useOverlays.ts';
 
 type Tab = 'point' | 'run' | 'runs';
@@ -148,6 +148,7 @@ function Body({ comparison, overlays, point, onSelect, onOpen }: BodyProps) {
   const [hidden, setHidden] = useState<ReadonlySet<MethodId>>(new Set());
   const series = useMemo(() => linesOf(comparison, overlays, hidden), [comparison, overlays, hidden]);
   const planned = useMemo(() => plannedShots(job, comparison), [job, comparison]);
+  const methods = useMemo(() => plannedMethods(job, comparison), [job, comparison]);
   const selected = point && markOf(series, point);
   const pointAt = (mark: MarkId): PointKey | null => {
     const one = series.find((each) => each.key === mark.key);
@@ -159,11 +160,12 @@ function Body({ comparison, overlays, point, onSelect, onOpen }: BodyProps) {
   };
   return (
     <>
-      <MethodChips comparison={comparison} hidden={hidden} onHidden={setHidden} />
+      <MethodChips comparison={comparison} methods={methods} hidden={hidden} onHidden={setHidden} />
       <div className="pane chart-pane">
         <FewShotChart
           title={`${comparison.datasetName} with ${comparison.models.join(', ')}, ${plural(comparison.testItems, 'test image')}`}
           series={series}
+          models={comparison.models.length}
           plannedShots={planned}
           crossings={comparison.crossings}
           baselines={comparison.baselines}
@@ -176,7 +178,7 @@ function Body({ comparison, overlays, point, onSelect, onOpen }: BodyProps) {
           }}
         />
       </div>
-      <RunTable comparison={comparison} shots={planned} selected={point} onSelect={onSelect} />
+      <RunTable comparison={comparison} methods={methods} shots={planned} selected={point} onSelect={onSelect} />
     </>
   );
 }

@@ -24,6 +24,7 @@ export function WrongImages({ wrong }: { wrong: Wrong }) {
           <li key={one.itemId}>
             <button
               type="button"
+              className="wrong-open"
               onClick={() => setOpen(i)}
               aria-label={`Open ${one.path}: said ${one.predicted} with ${percent(one.p)} %, is ${one.label}`}
             >

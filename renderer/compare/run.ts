@@ -2,8 +2,9 @@
 import { type Series, seriesOf } from '../../shared/chart/series.ts';
 import { METHOD_ORDER, METHOD_STYLES } from '../../shared/chart/style.ts';
 import { compareShots, labelsPerClass, percent } from '../../shared/chart/words.ts';
-import type { Comparison, ComparisonInfo, Job, JobStatus } from '../../shared/contract.ts';
+import type { Comparison, ComparisonInfo, Job, JobStatus, ModelInfo } from '../../shared/contract.ts';
 import type { MethodId, Omission, ResultRow, Shots } from '../../shared/report.ts';
+import { whyNot } from './choice.ts';
 
 /** One dot: what the panel opens. `seed` null is zero-shot's only row. */
 export type PointKey = { method: MethodId; model: string; shots: Shots };
@@ -30,13 +31,29 @@ export function plannedShots(job: Job | undefined, comparison: Comparison): Shot
 export const methodsOf = (comparison: Comparison): MethodId[] =>
   METHOD_ORDER.filter((method) => comparison.summary.some((row) => row.method === method));
 
+/** The methods asked for, so that chips and table have their places before rows come; those that have rows once it ended. */
+export function plannedMethods(job: Job | undefined, comparison: Comparison): MethodId[] {
+  if (!isLive(comparison.status)) return methodsOf(comparison);
+  const asked = (job?.params as { methods?: MethodId[] } | undefined)?.methods ?? [];
+  const present = methodsOf(comparison);
+  const fitted = METHOD_ORDER.filter((method) => method !== 'zero-shot');
+  const coming = asked.length > 0 ? asked : fitted;
+  return METHOD_ORDER.filter((method) => coming.includes(method) || present.includes(method));
+}
+
 /** Methods that could not be used at all, each with its reason. */
-export function methodsLeftOut(comparison: Comparison): { method: MethodId; reason: string }[] {
+export function methodsLeftOut(
+  comparison: Comparison,
+  models: readonly ModelInfo[],
+): { method: MethodId; reason: string }[] {
+  if (isLive(comparison.status)) return [];
   const present = new Set(methodsOf(comparison));
+  const used = models.filter((model) => comparison.models.some((key) => key.split(':')[0] === model.id));
   return METHOD_ORDER.flatMap((method) => {
     if (present.has(method)) return [];
     const found = comparison.omitted.find((one) => one.method === method && one.shots === undefined);
-    return found ? [{ method, reason: found.reason }] : [];
+    const reason = found?.reason ?? whyNot(method, used);
+    return reason ? [{ method, reason }] : [];
   });
 }
 

@@ -84,7 +84,7 @@ export function labelledTicks(axis: ShotsAxis, width: number, room = 26): ShotsT
 
 /** Horizontal offsets, in pixels, that part n marks of one shot count: fixed per line, centred, never random. */
 export function nudges(n: number, gap: number): number[] {
-  const step = n < 2 ? 0 : Math.min(6, (gap * 0.4) / (n - 1));
+  const step = n < 2 ? 0 : Math.min(6, 30 / (n - 1), (gap * 0.4) / (n - 1));
   return Array.from({ length: n }, (_, i) => Math.round((i - (n - 1) / 2) * step * 100) / 100);
 }
 

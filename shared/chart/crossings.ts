@@ -40,6 +40,8 @@ export function passes(a: Series, b: Series): { shots: Shots; before: Shots | nu
 const subject = (one: Series, manyModels: boolean): string =>
   METHOD_STYLES[one.method].subject + (manyModels ? ` on ${one.model}` : '');
 
+const place = (shots: Shots): string => (shots === 'all' ? 'with all labels' : `at ${labelsPerClass(shots)}`);
+
 function sentence(
   passing: readonly Series[],
   over: Series,
@@ -51,20 +53,22 @@ function sentence(
   const passed = subject(over, manyModels && !oneModel);
   const tail = manyModels && oneModel ? `, ${over.model}` : '';
   const many = passing.length > 1;
-  const count = where.shots === 'all' ? 'with all labels' : `at ${labelsPerClass(where.shots)}`;
+  const count = place(where.shots);
   if (where.before === null) return `${names} ${many ? 'are' : 'is'} above ${passed} already ${count}${tail}`;
   return `${names} ${many ? 'pass' : 'passes'} ${passed} ${count}${tail}`;
 }
 
 /**
  * The few crossings worth writing into the picture: for each model the first methods to pass its zero-shot line, and
- * every change of the lead among the other lines. At most `most` of them, zero-shot first.
+ * the change of the lead among the other lines where there is one. A lead that goes to and fro is noise, told in the
+ * full list only. At most `most` of them, zero-shot first.
  */
 export function callouts(all: readonly Series[], most = 3): Callout[] {
   const series = all.filter((one) => one.run === null);
   const manyModels = new Set(series.map((one) => one.model)).size > 1;
   const zero = series.filter((one) => one.flat).flatMap((flat) => firstOver(flat, series, manyModels) ?? []);
-  return [...zero, ...leads(series, manyModels)].slice(0, most);
+  const changes = leads(series, manyModels);
+  return [...zero, ...(changes.length === 1 ? changes : [])].slice(0, most);
 }
 
 function firstOver(flat: Series, series: readonly Series[], manyModels: boolean): Callout | null {
@@ -79,6 +83,7 @@ function firstOver(flat: Series, series: readonly Series[], manyModels: boolean)
   return { sentence: sentence(passing, flat, where, manyModels), over: flat, passing, ...where };
 }
 
+/** Every change of the lead, in order. */
 function leads(series: readonly Series[], manyModels: boolean): Callout[] {
   const lines = series.filter((one) => !one.flat);
   const found: Callout[] = [];
@@ -125,7 +130,7 @@ export function meeting(a: Series, b: Series, before: Shots, shots: Shots): { t:
 
 export type NamedCrossing = { sentence: string; method: MethodId; over: MethodId; model: string; shots: Shots };
 
-/** Every crossing of the list in words; with paired differences, how large the gap is and whether it is within its interval. */
+/** Every crossing of the list in words, those of zero-shot first; with paired differences, how large the gap is and whether it is within its interval. */
 export function crossingSentences(
   crossings: readonly Crossing[],
   all: readonly Series[],
@@ -133,7 +138,9 @@ export function crossingSentences(
 ): NamedCrossing[] {
   const series = all.filter((one) => one.run === null);
   const manyModels = new Set(series.map((one) => one.model)).size > 1;
-  return crossings.flatMap((crossing) => {
+  const rank = (one: Crossing) => (one.over === 'zero-shot' ? 0 : 1);
+  const sorted = crossings.toSorted((a, b) => rank(a) - rank(b) || compareShots(a.shots, b.shots));
+  return sorted.flatMap((crossing) => {
     const find = (method: MethodId) => series.find((one) => one.method === method && one.model === crossing.model);
     const [a, b] = [find(crossing.method), find(crossing.over)];
     const where = a && b ? passes(a, b) : null;
@@ -144,29 +151,37 @@ export function crossingSentences(
 }
 
 function gap(crossing: Crossing, paired: readonly PairedDifference[]): string {
-  const pair = paired.find(
-    (one) =>
-      one.method === crossing.method &&
-      one.over === crossing.over &&
-      one.model === crossing.model &&
-      one.shots === crossing.shots,
-  );
+  const { method, over, model, shots } = crossing;
+  const find = (a: MethodId, b: MethodId) =>
+    paired.find((one) => one.method === a && one.over === b && one.model === model && one.shots === shots);
+  const straight = find(method, over);
+  const pair = straight ?? find(over, method);
   if (!pair) return '';
-  if (pair.ci95 === null) return ` (${points(pair.mean)} points)`;
-  const unsure = Math.abs(pair.mean) <= pair.ci95 ? ', not clear of chance' : '';
-  return ` (${points(pair.mean)} ±${percent(pair.ci95)} points${unsure})`;
+  const mean = straight ? pair.mean : -pair.mean;
+  if (pair.ci95 === null) return ` (${points(mean)} points)`;
+  const unsure = Math.abs(mean) <= pair.ci95 ? ', not clear of chance' : '';
+  return ` (${points(mean)} ±${percent(pair.ci95)} points${unsure})`;
 }
 
-/** "the same method on two models": where one backbone passes another, for charts with several. */
+/** Where one backbone passes another under the same method, for charts with several; methods that agree share a sentence. */
 export function modelCrossings(all: readonly Series[]): string[] {
   const lines = all.filter((one) => one.run === null && !one.flat);
-  const sentences: string[] = [];
+  const groups = new Map<string, { a: Series[]; b: Series; shots: Shots; before: Shots | null }>();
   for (const a of lines) {
     for (const b of lines) {
       if (a.method !== b.method || a.model === b.model) continue;
       const where = passes(a, b);
-      if (where) sentences.push(sentence([a], b, where, true));
+      if (!where) continue;
+      const key = JSON.stringify([a.model, b.model, where.shots, where.before]);
+      const group = groups.get(key) ?? { a: [], b, ...where };
+      group.a.push(a);
+      groups.set(key, group);
     }
   }
-  return sentences;
+  return [...groups.values()].map(({ a, b, shots, before }) => {
+    if (a.length === 1) return sentence(a, b, { shots, before }, true);
+    const names = listed(a.map((one) => METHOD_STYLES[one.method].subject));
+    const verb = before === null ? 'are above' : 'pass';
+    return `${names} on ${a[0]!.model} ${verb} the same on ${b.model} ${before === null ? 'already ' : ''}${place(shots)}`;
+  });
 }

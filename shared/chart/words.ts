@@ -30,7 +30,9 @@ export function listed(words: readonly string[]): string {
   return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
-export const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+/** The sentence's first letter made large; k-NN keeps its own spelling. */
+export const capital = (text: string): string =>
+  text.startsWith('k-NN') ? text : text.slice(0, 1).toUpperCase() + text.slice(1);
 
 /** Milliseconds with two significant digits below ten, whole above: "0.42", "6.1", "41". */
 export function milliseconds(ms: number): string {
