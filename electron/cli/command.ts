@@ -4,9 +4,6 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
 
 export type Command = {
-  name: string;
-  /** One line of `lab --help`. */
-  summary: string;
   /** After `lab NAME`. */
   usage: string;
   /** The options of its own, a line each, as --help shows them. */
@@ -33,13 +30,17 @@ const COMMON_HELP = `  --data-dir DIR      where the lab keeps its data (also LA
   --models-dir DIR    a folder of models, looked in first; may be given several times (also LAB_MODELS_DIR)
   -h, --help          this text`;
 
-export function helpOf(command: Command): string {
+export function helpOf({ name, summary }: { name: string; summary: string }, command: Command): string {
   const examples = command.examples.map((example) => `  npm run -s lab -- ${example}`).join('\n');
   const own = command.help ? `${command.help}\n` : '';
-  return `lab ${command.name} ${command.usage}\n\n${command.summary}\n\n${own}${COMMON_HELP}\n\nExamples\n${examples}\n`;
+  return `lab ${name} ${command.usage}\n\n${summary}\n\n${own}${COMMON_HELP}\n\nExamples\n${examples}\n`;
 }
 
-export function parseCommand(command: Command, args: string[]): { positionals: string[]; values: Values } {
+export function parseCommand(
+  name: string,
+  command: Command,
+  args: string[],
+): { positionals: string[]; values: Values } {
   try {
     const { positionals, values } = parseArgs({
       args,
@@ -50,7 +51,7 @@ export function parseCommand(command: Command, args: string[]): { positionals: s
   } catch (error) {
     // Node's sentence names the option; its second one explains how to pass a positional that begins with a dash.
     const [sentence] = (error as Error).message.split('. ');
-    throw new UsageError(`${sentence!.replace(/\.?$/, '.')} See: lab ${command.name} --help`);
+    throw new UsageError(`${sentence!.replace(/\.?$/, '.')} See: lab ${name} --help`);
   }
 }
 

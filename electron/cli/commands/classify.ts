@@ -15,8 +15,6 @@ import { withLab } from '../session.ts';
 const DEFAULT_SCALE = 100;
 
 export const classify: Command = {
-  name: 'classify',
-  summary: 'Sorts a folder into labels given as words (zero-shot), as CSV.',
   usage: 'DIR --model ID|PATH --labels a,b,c',
   help: `  --model ID|PATH     a model with a text side, such as CLIP
   --labels a,b,c      the labels, in words; at least two

@@ -20,8 +20,6 @@ import { type Session, withLab } from '../session.ts';
 const OUT = 'lab-report';
 
 export const compare: Command = {
-  name: 'compare',
-  summary: 'Compares ways of adapting models on a folder of images, from 1 label per class on.',
   usage: 'DIR | LIST.csv | demo | --features X.npy --labels Y.csv',
   help: `  --model ID|PATH     a backbone, by id (lab models) or folder; ID:OUTPUT picks an output; several may be given
                       (default: hog, which is built in and not pretrained)

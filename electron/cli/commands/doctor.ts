@@ -3,8 +3,6 @@ import { type Command, EXIT, flag } from '../command.ts';
 import { withLab } from '../session.ts';
 
 export const doctor: Command = {
-  name: 'doctor',
-  summary: 'Checks the runtime, devices, folders, models and versions.',
   usage: '',
   help: `  --json              {info, providers, checks} on stdout
 

@@ -11,8 +11,6 @@ import { makeFolder, writeFile } from '../output.ts';
 import { withLab } from '../session.ts';
 
 export const embed: Command = {
-  name: 'embed',
-  summary: "Writes a folder's features as float32 .npy, with a .csv of path, sha256, label, split beside it.",
   usage: 'DIR --model ID|PATH --out FILE.npy',
   help: `  --model ID|PATH     the backbone (default: hog); ID:OUTPUT picks an output
   --out FILE.npy      [n, d], row i is line i of FILE.csv

@@ -7,8 +7,6 @@ const MOST_SHOWN = 20;
 const MOST_PROBLEMS = 10_000;
 
 export const importCommand: Command = {
-  name: 'import',
-  summary: 'Reads a folder of images (or a CSV/JSON list of path,label[,split]) and says what it found.',
   usage: 'DIR | LIST.csv | LIST.json',
   help: `  --verify            wait for the full decode, which finds files that are cut short or damaged inside
   --json              print {items, classes, classNames, problems: [{path, reason}], files, seconds, dataset} on stdout

@@ -5,8 +5,6 @@ import { align } from '../output.ts';
 import { withLab } from '../session.ts';
 
 export const models: Command = {
-  name: 'models',
-  summary: 'Lists models; adds, downloads or removes one.',
   usage: '[list | add FOLDER|ZIP | download ID | remove ID]',
   help: `  --json              the list (or the model that was added) on stdout as JSON
 

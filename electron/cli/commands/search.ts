@@ -11,8 +11,6 @@ import { type Session, withLab } from '../session.ts';
 const NEAREST = 20;
 
 export const search: Command = {
-  name: 'search',
-  summary: 'Finds the images of a folder nearest to a text or to an image.',
   usage: 'DIR --text T | --image F [-k K]',
   help: `  --text T            in words; needs a model with a text side
   --image F           an image file

@@ -3,8 +3,6 @@ import type { Command } from '../command.ts';
 import { flag, text, texts } from '../command.ts';
 
 export const serve: Command = {
-  name: 'serve',
-  summary: 'Serves the lab to a browser on this machine, at a loopback address with a secret in it.',
   usage: '[--port N] [--open]',
   help: `  --port N            a fixed port (default: any free one)
   --open              open the address in the default browser
