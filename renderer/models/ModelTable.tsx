@@ -11,9 +11,11 @@ type ModelTableProps = {
   selected: string | undefined;
   onSelect(id: string): void;
   empty: string;
+  /** With a column to download from. */
+  downloads?: boolean;
 };
 
-export function ModelTable({ title, models, selected, onSelect, empty }: ModelTableProps) {
+export function ModelTable({ title, models, selected, onSelect, empty, downloads = false }: ModelTableProps) {
   return (
     <section className="pane model-list" aria-label={title}>
       <table className="table">
@@ -24,7 +26,7 @@ export function ModelTable({ title, models, selected, onSelect, empty }: ModelTa
             <th className="n">features</th>
             <th className="n">size</th>
             <th>licence</th>
-            <th aria-label="download" />
+            {downloads && <th aria-label="download" />}
           </tr>
         </thead>
         <tbody onKeyDown={(event) => arrows(event)}>
@@ -55,14 +57,16 @@ export function ModelTable({ title, models, selected, onSelect, empty }: ModelTa
               <td>
                 <span className="lines">{model.licence ?? ''}</span>
               </td>
-              <td className="n">
-                <GetModel model={model} />
-              </td>
+              {downloads && (
+                <td className="n">
+                  <GetModel model={model} />
+                </td>
+              )}
             </tr>
           ))}
           {models.length === 0 && (
             <tr>
-              <td colSpan={6} className="muted">
+              <td colSpan={downloads ? 6 : 5} className="muted">
                 {empty}
               </td>
             </tr>

@@ -118,6 +118,7 @@ export function ModelsScreen() {
         )}
         {list.data && (
           <ModelTable
+            downloads
             title="In the catalog"
             models={catalog}
             selected={model?.id}

@@ -1,0 +1,131 @@
+// Data: a folder comes in, is looked at by mouse and by keys, is split, mended, moved and forgotten; the files stay.
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { addBroken, addCopy, drawFolder, drawMany } from '../images.ts';
+import { expect, test } from '../launch.ts';
+import { dataScreen, importFolder } from '../pages/data.ts';
+import { frame } from '../pages/frame.ts';
+
+const CLASSES = ['red fox', 'tree_frog', 'whale'];
+
+test('a folder with a broken file and copies: counts, classes, reasons', async ({ lab }) => {
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 12);
+  await addBroken(path.join(folder, 'whale', 'cut.jpg'));
+  addCopy(path.join(folder, 'whale', '00.jpg'), path.join(folder, 'whale', 'again.jpg'));
+  addCopy(path.join(folder, 'whale', '01.jpg'), path.join(folder, 'red fox', 'stray.jpg'));
+  await importFolder(lab, folder);
+  const data = dataScreen(lab.page);
+  await expect(data.usable).toHaveText(/38 of 39 files usable/);
+  await expect(data.classRow('red fox')).toContainText('13');
+  await expect(data.classRow('whale')).toContainText('13');
+
+  await data.view('Problems').click();
+  await expect(data.row('whale/cut.jpg')).toContainText(/\w+ \w+/);
+  await data.view('Conflicts').click();
+  await expect(data.row('red fox/stray.jpg')).toBeVisible();
+  await expect(data.row('whale/01.jpg')).toBeVisible();
+  await data.view('Duplicates').click();
+  await expect(data.row('whale/again.jpg')).toBeVisible();
+
+  await data.view('All').click();
+  await data.classRow('tree_frog').click();
+  await expect(data.tiles).toHaveCount(12);
+  await expect(data.main.getByText('12 shown')).toBeVisible();
+  await data.main.getByRole('textbox', { name: 'Search by file name' }).fill('tree_frog/03');
+  await expect(data.tiles).toHaveCount(1);
+  expect(lab.errors).toEqual([]);
+});
+
+test('the grid by keys: arrows, ends, the large view, and the focus comes back', async ({ lab }) => {
+  await importFolder(lab, await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 12));
+  const data = dataScreen(lab.page);
+  await data.grid.focus();
+  await lab.page.keyboard.press('ArrowRight');
+  await expect(data.selected).toHaveAttribute('aria-posinset', '2');
+  await lab.page.keyboard.press('End');
+  await expect(data.selected).toHaveAttribute('aria-posinset', '36');
+  await lab.page.keyboard.press('Home');
+  await expect(data.selected).toHaveAttribute('aria-posinset', '1');
+  await lab.page.keyboard.press('Space');
+  const image = data.viewer.getByRole('img');
+  await expect(image).toBeVisible();
+  await expect.poll(() => image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBe(64);
+  await lab.page.keyboard.press('ArrowRight');
+  await expect(data.viewer.getByText('2 of 36')).toBeVisible();
+  await lab.page.keyboard.press('Escape');
+  await expect(data.viewer).toHaveCount(0);
+  await expect(data.grid).toBeFocused();
+  await expect(data.selected).toHaveAttribute('aria-posinset', '2');
+});
+
+test('thousands of files: few tiles exist, none stays blank', async ({ lab }) => {
+  const folder = await drawMany(path.join(lab.dir, 'many'), 3000);
+  await importFolder(lab, folder);
+  const data = dataScreen(lab.page);
+  await expect(data.usable).toHaveText(/3,000 of 3,000/);
+  await data.grid.focus();
+  await lab.page.keyboard.press('End');
+  await expect(data.selected).toHaveAttribute('aria-posinset', '3000');
+  await expect(data.selected).toBeInViewport();
+  expect(await data.tiles.count()).toBeLessThan(250);
+  await expect.poll(() => data.tiles.filter({ hasText: /^$/ }).count(), 'tiles without a caption').toBe(0);
+  const pictures = data.grid.getByRole('option').locator('img');
+  await expect
+    .poll(
+      () => pictures.evaluateAll((all) => all.filter((each) => (each as HTMLImageElement).naturalWidth === 0).length),
+      { timeout: 20_000 },
+    )
+    .toBe(0);
+});
+
+test('another split, another name, a file more, a folder moved, and off the list', async ({ lab }) => {
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 10);
+  await importFolder(lab, folder);
+  const { page } = lab;
+  const data = dataScreen(page);
+  await expect(data.details).toContainText('drawn per class, seed 0, 20 % test');
+
+  await data.choose('Change the split');
+  await page.getByRole('textbox', { name: 'Test, percent of each class' }).fill('40');
+  await page.getByRole('textbox', { name: 'Seed' }).fill('3');
+  await page.getByRole('button', { name: 'Use this split' }).click();
+  await expect(data.details).toContainText('drawn per class, seed 3, 40 % test');
+  await expect(data.details).toContainText(/test\s*12/);
+
+  await data.choose('Rename');
+  await page.getByRole('textbox', { name: 'Name' }).fill('beasts');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('navigation', { name: 'Where you are' })).toContainText('beasts');
+
+  addCopy(path.join(folder, 'whale', '00.jpg'), path.join(folder, 'whale', 'more.jpg'));
+  await data.choose('Re-scan the folder');
+  await expect(data.usable).toHaveText(/31 of 31/);
+
+  await frame(page).idle();
+  const moved = path.join(lab.dir, 'elsewhere');
+  renameSync(folder, moved);
+  await lab.choose(moved, () => data.choose('Relink'));
+  await expect(data.details).toContainText(moved);
+  await expect(data.usable).toHaveText(/31 of 31/);
+
+  await frame(page).idle();
+  await data.choose('Take off the list');
+  await expect(page.getByRole('dialog')).toContainText('The files stay.');
+  await page.getByRole('button', { name: 'Take it off the list' }).click();
+  await expect(page.getByText('No images yet')).toBeVisible();
+  expect(existsSync(path.join(moved, 'whale', '00.jpg'))).toBe(true);
+  rmSync(moved, { recursive: true });
+});
+
+test('after a restart everything is there, and a folder that is away is offline, not gone', async ({ lab }) => {
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 5);
+  await importFolder(lab, folder);
+  renameSync(folder, `${folder}-unplugged`);
+  await lab.restart();
+  await frame(lab.page).goTo('Data');
+  const data = dataScreen(lab.page);
+  await expect(data.usable).toHaveText(/15 of 15/);
+  await data.choose('Re-scan the folder');
+  await expect(data.main.getByText('The folder cannot be reached:')).toBeVisible({ timeout: 20_000 });
+  renameSync(`${folder}-unplugged`, folder);
+});
