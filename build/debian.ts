@@ -28,8 +28,8 @@ const isUbuntu = () =>
 const succeeds = (command: string, args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
 function installed(name: string): boolean {
-  const run = spawnSync('dpkg-query', ['-W', '-f', '${db:Status-Abbrev}', name], { encoding: 'utf8' });
-  return run.status === 0 && run.stdout.startsWith('ii');
+  const run = spawnSync('dpkg-query', ['--status', name], { encoding: 'utf8' });
+  return run.status === 0 && run.stdout.includes('Status: install ok installed');
 }
 
 /** The package names that fill the needs which nothing here fills. */

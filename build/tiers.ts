@@ -25,7 +25,11 @@ const reports = path.join(ROOT, 'test-results', 'reports');
 function tool(entry: string, args: string[], env: Record<string, string> = {}, wrap: string[] = []): Promise<number> {
   const [command, ...rest] = [...wrap, process.execPath, path.join(ROOT, 'node_modules', entry), ...args];
   return new Promise((resolve) => {
-    const child = spawn(command!, rest, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
+    const child = spawn(command!, rest, {
+      cwd: ROOT,
+      stdio: 'inherit',
+      env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
+    });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
     child.on('error', () => resolve(1));
     child.on('exit', (code) => resolve(code ?? 1));
@@ -44,7 +48,7 @@ async function vitest(): Promise<Outcome> {
     'run',
     '--config',
     'tests/vitest.config.ts',
-    '--reporter=dot',
+    '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${file}`,
   ]);

@@ -16,6 +16,8 @@ export type ServerOptions = {
   port?: number;
   /** The built page, dist/renderer. */
   bundleDir: string;
+  /** The secret in the address; left out, it is drawn anew. Only for development. */
+  token?: string;
 };
 
 export type LabServer = { url: string; close(): Promise<void> };
@@ -23,9 +25,8 @@ export type LabServer = { url: string; close(): Promise<void> };
 /** Serves the page, the engine's files and the RPC at http://127.0.0.1:PORT/TOKEN/ until `close`. Throws when the port is taken. */
 export async function startServer(
   engine: Pick<RunningEngine, 'accept' | 'files'>,
-  { port = 0, bundleDir }: ServerOptions,
+  { port = 0, bundleDir, token = randomBytes(24).toString('base64url') }: ServerOptions,
 ): Promise<LabServer> {
-  const token = randomBytes(24).toString('base64url');
   const page = pageHandler(bundleDir);
   const server = http.createServer((req, res) => void answer(req, res));
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 16 * 1024 * 1024 });
