@@ -11,11 +11,14 @@ export type Window = { left: number; top: number; width: number; height: number 
 
 const sinc = (x: number) => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 
+/** Single precision, as the C source has them. */
+const [HAMMING_A, HAMMING_B] = [Math.fround(0.54), Math.fround(0.46)];
+
 /** Filter functions and how far they reach, in pixels of the larger scale. */
 const FILTERS: Record<Exclude<Resample, 'nearest'>, { support: number; at(x: number): number }> = {
   box: { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
-  hamming: { support: 1, at: (x) => (Math.abs(x) >= 1 ? 0 : sinc(x) * (0.54 + 0.46 * Math.cos(x * Math.PI))) },
+  hamming: { support: 1, at: (x) => (Math.abs(x) >= 1 ? 0 : sinc(x) * (HAMMING_A + HAMMING_B * Math.cos(x * Math.PI))) },
   bicubic: { support: 2, at: bicubic },
   lanczos: { support: 3, at: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
@@ -137,7 +140,7 @@ export function resizeRgb(
  * Which pass goes first changes the last bits. This is what Pillow 13.0.0 does (found by trying sizes); before 13 it was the rows,
  * but for images more than 100 times as tall as wide. The two agree on all but tall images made smaller.
  */
-const columnsFirst = (source: Rgb, width: number, height: number) =>
+export const columnsFirst = (source: Rgb, width: number, height: number) =>
   source.height - height > Math.max(0, 2 * (source.width - width));
 
 function resizeRowsFirst({ kernel, source, window, across, down }: Plan): Uint8Array {
