@@ -22,7 +22,7 @@ export const dataScreen = (page: Page) => {
     row: (text: string | RegExp) => main.getByRole('row').filter({ hasText: text }),
     /** An entry of the menu named Dataset. */
     async choose(entry: string): Promise<void> {
-      await page.getByRole('button', { name: 'Dataset' }).click();
+      await page.getByRole('button', { name: 'Dataset', exact: true }).click();
       await page.getByRole('menuitem', { name: entry }).click();
     },
   };
@@ -32,7 +32,7 @@ export const dataScreen = (page: Page) => {
 export async function importFolder(lab: Lab, folder: string): Promise<void> {
   await frame(lab.page).goTo('Data');
   await lab.choose(folder, async () => {
-    await lab.page.getByRole('button', { name: 'Import' }).click();
+    await lab.page.getByRole('button', { name: 'Import', exact: true }).click();
     await lab.page.getByRole('menuitem', { name: 'A folder of images' }).click();
   });
   await expect(dataScreen(lab.page).grid).toBeVisible();
