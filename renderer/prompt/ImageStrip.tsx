@@ -1,0 +1,82 @@
+// A few images and what the captions make of each: the likeliest classes, the true one marked.
+import { Check, Shuffle, X } from 'lucide-react';
+import { percent } from '../../shared/chart/words.ts';
+import type { CaptionScore } from '../../shared/contract.ts';
+import { thumbnailUrl } from '../../shared/urls.ts';
+import { Button } from '../ui/controls.tsx';
+import type { Scored, ShownImage } from './useScore.ts';
+
+const TOP = 3;
+
+export function ImageStrip({ scored }: { scored: Scored }) {
+  const { images, score } = scored;
+  return (
+    <section className="pane image-strip" aria-label="Chosen images">
+      <div className="row">
+        <h3>What it says to these images, %</h3>
+        <span className="spacer" />
+        <Button size="small" icon={<Shuffle size={13} />} onClick={scored.next}>
+          Other images
+        </Button>
+      </div>
+      <ul>
+        {images.map((image) => (
+          <ImageCard
+            key={image.id}
+            image={image}
+            score={score}
+            chosen={score?.chosen.find((one) => one.itemId === image.id)}
+          />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+type CardProps = {
+  image: ShownImage;
+  score: CaptionScore | undefined;
+  chosen: CaptionScore['chosen'][number] | undefined;
+};
+
+function ImageCard({ image, score, chosen }: CardProps) {
+  const said = chosen && score ? topOf(chosen.probabilities, score.classes, TOP) : [];
+  const right = chosen !== undefined && said[0]?.name === chosen.label;
+  return (
+    <li>
+      <img className="thumb" src={thumbnailUrl(image.hash)} alt={image.path} title={image.path} />
+      <span className="row verdict">
+        {chosen &&
+          (right ? (
+            <Check size={12} className="good" aria-label="right" />
+          ) : (
+            <X size={12} className="bad" aria-label="wrong" />
+          ))}
+        <span className="clip">{chosen?.label ?? '…'}</span>
+      </span>
+      {Array.from({ length: TOP }, (_, i) => {
+        const one = said[i];
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its rank.
+          <span key={i} className={one?.name === chosen?.label ? 'said true-class' : 'said'}>
+            <i style={{ width: `${(one?.p ?? 0) * 100}%` }} />
+            <span className="clip">{one?.name ?? ''}</span>
+            <span className="num">{one ? percent(one.p, 0) : ''}</span>
+          </span>
+        );
+      })}
+    </li>
+  );
+}
+
+/** The likeliest classes with their probabilities, best first. */
+export function topOf(
+  probabilities: readonly number[],
+  classes: readonly string[],
+  n: number,
+): { name: string; p: number }[] {
+  return probabilities
+    .map((p, i) => ({ name: classes[i] ?? '', p }))
+    .sort((a, b) => b.p - a.p)
+    .slice(0, n);
+}

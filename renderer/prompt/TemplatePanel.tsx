@@ -1,0 +1,152 @@
+// What each template is worth alone, the best subset chosen on train step by step, and the test, looked at on purpose only.
+import { useEffect, useState } from 'react';
+import { percent, points } from '../../shared/chart/words.ts';
+import type { Dataset, ModelInfo, TemplateSelection } from '../../shared/contract.ts';
+import { useMutationCall } from '../lab.ts';
+import { Button, ErrorNote } from '../ui/controls.tsx';
+import { count, plural } from '../ui/format.ts';
+import { type Draft, edit, usable } from './drafts.ts';
+import type { Scored } from './useScore.ts';
+
+type Props = {
+  dataset: Dataset;
+  model: ModelInfo;
+  draft: Draft;
+  change(next: (before: Draft) => Draft): void;
+  scored: Scored;
+};
+
+export function TemplatePanel({ dataset, model, draft, change, scored }: Props) {
+  return (
+    <section className="pane pad prompt-panel" aria-label="Templates and test">
+      <PerTemplate scored={scored} />
+      {scored.split === 'train' && <BestSubset dataset={dataset} model={model} draft={draft} change={change} />}
+      <OnTest dataset={dataset} model={model} draft={draft} />
+    </section>
+  );
+}
+
+function PerTemplate({ scored }: { scored: Scored }) {
+  const bars = (scored.score?.perTemplate ?? []).toSorted((a, b) => b.accuracy - a.accuracy);
+  return (
+    <div>
+      <h3>Each template alone, %</h3>
+      <ul className="template-bars" aria-label="Accuracy of each template alone, best first">
+        {bars.map(({ template, accuracy }) => (
+          <li key={template}>
+            <span className="clip" title={template}>
+              {template}
+            </span>
+            <span className="class-bar" aria-hidden="true">
+              <i style={{ width: `${accuracy * 100}%` }} />
+            </span>
+            <span className="num right">{percent(accuracy)}</span>
+          </li>
+        ))}
+      </ul>
+      {scored.score && bars.length > 1 && (
+        <p className="muted small">
+          All {bars.length} averaged: {percent(scored.score.accuracy)} %.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function BestSubset({ dataset, model, draft, change }: Omit<Props, 'scored'>) {
+  const select = useMutationCall('prompt.select');
+  const captions = usable(draft.now);
+  const choose = () => select.run({ datasetId: dataset.id, model: model.id, ...captions, split: 'train', max: 10 });
+  const use = (found: TemplateSelection) =>
+    change((before) => edit(before, { ...before.now, templates: found.templates }, '', Date.now()));
+  return (
+    <div className="stack">
+      <h3>Best subset</h3>
+      <p className="muted small">
+        Templates are added one by one, each time the one that helps most on train, until none does. The test is not
+        looked at.
+      </p>
+      <Button
+        disabled={select.busy || (captions.templates.length < 2 && 'Two templates at least; take a built-in set.')}
+        onClick={choose}
+      >
+        {select.busy ? `Choosing among ${captions.templates.length} …` : 'Choose best subset on train'}
+      </Button>
+      <ErrorNote error={select.error} />
+      {select.result && <Steps found={select.result} onUse={use} />}
+    </div>
+  );
+}
+
+function Steps({ found, onUse }: { found: TemplateSelection; onUse(found: TemplateSelection): void }) {
+  return (
+    <>
+      <ol className="steps" aria-label="Steps of the choice">
+        {found.steps.map(({ template, trainAccuracy }, i) => (
+          <li key={template}>
+            <span className="clip" title={template}>
+              {i + 1}. {template}
+            </span>
+            <span className="num right">{percent(trainAccuracy)}</span>
+            <span className="num small muted right">
+              {i === 0 ? '' : points(trainAccuracy - found.steps[i - 1]!.trainAccuracy)}
+            </span>
+          </li>
+        ))}
+      </ol>
+      <p className="small num">
+        {plural(found.templates.length, 'template')}: {percent(found.trainAccuracy)} % of {count(found.items)} train
+        images.
+      </p>
+      <Button onClick={() => onUse(found)}>
+        Use {found.templates.length === 1 ? 'this template' : `these ${found.templates.length}`}
+      </Button>
+    </>
+  );
+}
+
+/** Test accuracy, only when asked for; each look is counted, since every look lets the words be fitted to it. */
+function OnTest({ dataset, model, draft }: Pick<Props, 'dataset' | 'model' | 'draft'>) {
+  const captions = usable(draft.now);
+  const key = JSON.stringify([model.id, captions]);
+  const [looks, setLooks] = useState(0);
+  const [asked, setAsked] = useState('');
+  const measure = useMutationCall('prompt.score', () => setLooks((before) => before + 1));
+  const test = dataset.classes.reduce((sum, one) => sum + one.test, 0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another model, another answer.
+  useEffect(() => measure.reset(), [model.id]);
+  if (test === 0) return null;
+  const { result } = measure;
+  const run = () => {
+    setAsked(key);
+    measure.run({ datasetId: dataset.id, model: model.id, ...captions, split: 'test' });
+  };
+  return (
+    <div className="stack">
+      <h3>Test</h3>
+      {result && (
+        <p className="num">
+          <b>{percent(result.accuracy)} %</b>, {count(Math.round(result.accuracy * result.items))} of{' '}
+          {count(result.items)} test images right
+          {asked !== key && <span className="muted"> (before the last change)</span>}
+        </p>
+      )}
+      <p className="muted small">
+        {looks === 0
+          ? 'Not looked at yet. Measure it once, when the captions are done.'
+          : `Looked at ${plural(looks, 'time')}. Each look and change after it fits the words a little to the test.`}
+      </p>
+      <Button
+        disabled={
+          measure.busy ||
+          captions.templates.length === 0 ||
+          (asked === key && result !== undefined && 'Measured for these captions already.')
+        }
+        onClick={run}
+      >
+        Measure on test
+      </Button>
+      <ErrorNote error={measure.error} />
+    </div>
+  );
+}
