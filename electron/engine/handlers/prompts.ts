@@ -7,7 +7,7 @@ import {
   type Parsed,
   type TemplateSelection,
 } from '../../../shared/contract.ts';
-import { captionsFor, className, TEMPLATE_SETS } from '../../../shared/templates.ts';
+import { captionOf, className, TEMPLATE_SETS } from '../../../shared/templates.ts';
 import type { Engine } from '../context.ts';
 import { classNames, type DatasetItem, datasetItems, getDataset } from '../datasets/store.ts';
 import { cachedFeatures } from '../models/embed-dataset.ts';
@@ -71,7 +71,7 @@ export function promptHandlers(engine: Engine): Pick<Handlers, PromptCalls> {
 
   /** [template][class]; captions not seen before go through the text tower in batches. */
   async function captionTable(at: Workbench, templates: string[], names: string[]): Promise<Caption[][]> {
-    const wanted = templates.map((template) => names.map((name) => captionsFor(template, name)));
+    const wanted = templates.map((template) => names.map((name) => captionOf(template, name)));
     const fresh = [...new Set(wanted.flat())].filter((text) => !at.captions.has(text));
     if (at.captions.size + fresh.length > MOST_CAPTIONS) at.captions.clear();
     for (let start = 0; start < fresh.length; start += CAPTION_BATCH) {
