@@ -23,22 +23,23 @@ export function Headline({ dataset, model, scored }: Props) {
       {!error && (
         <>
           <span className="big num">{score ? percent(score.accuracy) : '–'} %</span>
-          <span className={deltaClass(delta)}>
-            {delta === null ? '' : delta === 0 ? 'as at the start' : `${points(delta)} points against the start`}
-          </span>
+          {delta !== null && (
+            <span className={deltaClass(delta)}>
+              {delta === 0 ? 'as at the start' : `${points(delta)} points against the start`}
+            </span>
+          )}
           <span className="spacer" />
           <span className="muted num">
             {score && `${count(right)} of ${count(score.items)} ${split === 'train' ? 'train ' : ''}images right`}
           </span>
-          <span className="muted scoring">{old && score ? 'scoring …' : ''}</span>
+          <span className="muted scoring">{old ? 'scoring …' : scored.loading ? 'loading the model …' : ''}</span>
         </>
       )}
     </section>
   );
 }
 
-const deltaClass = (delta: number | null): string =>
-  delta === null || delta === 0 ? 'chip num' : delta > 0 ? 'chip num good' : 'chip num bad';
+const deltaClass = (delta: number): string => (delta === 0 ? 'chip num' : delta > 0 ? 'chip num good' : 'chip num bad');
 
 function EmbedFirst({
   dataset,

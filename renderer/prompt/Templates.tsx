@@ -1,4 +1,4 @@
-// The templates, one a line: Enter adds one below, Backspace in an empty one removes it, arrows go between them.
+// The templates, one a line: Enter adds one below, Backspace removes an empty one, arrows go between them.
 import { Plus, X } from 'lucide-react';
 import { type KeyboardEvent, useRef } from 'react';
 import { useCall } from '../lab.ts';
@@ -80,7 +80,7 @@ export function Templates({ draft, change }: Props) {
           Add a template
         </Button>
         <span className="muted small">
-          <kbd>↵</kbd> below · <kbd>⌫</kbd> in an empty one removes it
+          <kbd>↵</kbd> below · <kbd>⌫</kbd> removes an empty one
         </span>
       </div>
     </section>

@@ -17,6 +17,8 @@ export type Scored = {
   error: Error | null;
   /** The score shown is of captions before the last change. */
   old: boolean;
+  /** No score yet, and one is being computed. */
+  loading: boolean;
   again(): void;
   /** Images whose probabilities are shown. */
   images: ShownImage[];
@@ -44,6 +46,7 @@ export function useScore(dataset: Dataset, model: ModelInfo, captions: Captions)
     score: now.data,
     start: start.data,
     error: now.error ?? start.error,
+    loading: now.isFetching && now.data === undefined,
     old: now.isPlaceholderData || settled !== wanted,
     again: () => {
       void now.refetch();
