@@ -12,11 +12,16 @@ import { classMeans } from './nearest-mean.ts';
 export function fitDiscriminant(train: Sample, dim: number, classes: number): LinearHead {
   const means = Float64Array.from(classMeans(train, dim, classes));
   const n = train.labels.length;
-  const centred = Float64Array.from(
-    train.x,
-    (v, at) => v - means[train.labels[Math.floor(at / dim)]! * dim + (at % dim)]!,
-  );
-  const scatter = centred.reduce((sum, v) => sum + v * v, 0);
+  const centred = new Float64Array(n * dim);
+  let scatter = 0;
+  for (let i = 0; i < n; i++) {
+    const mean = train.labels[i]! * dim;
+    for (let j = 0; j < dim; j++) {
+      const v = train.x[i * dim + j]! - means[mean + j]!;
+      centred[i * dim + j] = v;
+      scatter += v * v;
+    }
+  }
   const weights = Float64Array.from(means);
   // Rounding alone leaves about 1e-14 n where every class has one item.
   if (scatter > 1e-10 * n) precisionTimes(centred, n, dim, scatter / (n - 1), weights, classes);
