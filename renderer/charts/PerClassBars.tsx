@@ -24,7 +24,7 @@ export function PerClassBars({ recalls }: { recalls: ClassRecall[] }) {
           <span className="clip" title={name}>
             {name}
           </span>
-          <span className="class-bar" aria-hidden="true">
+          <span className="recall-bar" aria-hidden="true">
             <i style={{ width: `${(100 * right) / total}%` }} />
           </span>
           <span className="num">{percent(right / total, 0)} %</span>

@@ -128,7 +128,7 @@ function Captions({ dataset, choice, onChange }: Omit<Props, 'models'>) {
           </button>
         </div>
       </div>
-      <fieldset className="plain" aria-labelledby={titleId}>
+      <fieldset className="bare" aria-labelledby={titleId}>
         <span className="label" id={titleId}>
           Class names in captions
         </span>

@@ -25,7 +25,7 @@ export function MethodChips({ comparison, methods, hidden, onHidden }: Props) {
   };
   return (
     <div className="row chips-row">
-      <fieldset className="row wrap plain" aria-label="Methods in the chart">
+      <fieldset className="row wrap bare" aria-label="Methods in the chart">
         {methods.map((method) => (
           <Hint key={method} text={hidden.has(method) ? 'Show its line' : METHODS[method].about}>
             <button

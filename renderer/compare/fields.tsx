@@ -24,7 +24,7 @@ export function ModelsField({ models, choice, onChange }: FieldProps) {
   return (
     <section>
       <h2>Models</h2>
-      <ul className="model-list">
+      <ul className="model-choice">
         {models.map((model) => {
           const on = choice.models.has(model.id);
           return (
@@ -82,7 +82,7 @@ export function MethodsField({ models, choice, onChange }: FieldProps) {
   return (
     <section>
       <h2>Methods</h2>
-      <fieldset className="row wrap plain" aria-label="Methods">
+      <fieldset className="row wrap bare" aria-label="Methods">
         {METHOD_ORDER.map((method) => {
           const reason = whyNot(method, models);
           const on = reason === null && !choice.methodsOff.has(method);
@@ -117,7 +117,7 @@ export function ShotsField({ dataset, choice, onChange }: Omit<FieldProps, 'mode
     <section>
       <h2>Labels</h2>
       <div className="row wrap fields-line">
-        <fieldset className="labelled plain" aria-label="Labelled images per class">
+        <fieldset className="labelled bare" aria-label="Labelled images per class">
           <span className="label">Labelled images per class</span>
           <span className="row wrap">
             {SHOTS_OFFERED.map((shots) => (

@@ -47,7 +47,7 @@ const ClassRow = memo(
     const delta = recall !== null && before !== null ? recall - before : 0;
     const changed = words !== className(name);
     return (
-      <li className="class-row">
+      <li className="words-row">
         <TextField
           label={`Words for ${name}`}
           title={`Folder: ${name}`}

@@ -22,17 +22,17 @@ export function Headline({ dataset, model, scored }: Props) {
       <ErrorNote error={error} retry={scored.again} />
       {!error && (
         <>
-          <span className="big num">{score ? percent(score.accuracy) : '–'} %</span>
+          <span className="accuracy-now num">{score ? percent(score.accuracy) : '–'} %</span>
           {delta !== null && (
             <span className={deltaClass(delta)}>
               {delta === 0 ? 'as at the start' : `${points(delta)} points against the start`}
             </span>
           )}
+          <span className="muted scoring">{old ? 'scoring …' : scored.loading ? 'loading the model …' : ''}</span>
           <span className="spacer" />
           <span className="muted num">
             {score && `${count(right)} of ${count(score.items)} ${split === 'train' ? 'train ' : ''}images right`}
           </span>
-          <span className="muted scoring">{old ? 'scoring …' : scored.loading ? 'loading the model …' : ''}</span>
         </>
       )}
     </section>

@@ -37,7 +37,7 @@ function PerTemplate({ scored }: { scored: Scored }) {
             <span className="clip" title={template}>
               {template}
             </span>
-            <span className="class-bar" aria-hidden="true">
+            <span className="recall-bar" aria-hidden="true">
               <i style={{ width: `${accuracy * 100}%` }} />
             </span>
             <span className="num right">{percent(accuracy)}</span>
