@@ -87,6 +87,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
 );
 
+// npm runs scripts in the project's folder; paths on the command line are meant from where the user stands.
+if (process.env.npm_lifecycle_event === 'lab' && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
+
 try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {

@@ -9,13 +9,13 @@ import { CLASSES, drawImages, lab, start, workplace } from './lab.ts';
 
 const { dir, at, remove } = workplace();
 const folder = at('shapes');
-const TIMEOUT = 30_000;
+const TIMEOUT = 120_000;
 
 beforeAll(async () => {
   await drawImages(folder, 4);
   cpSync(fixturePath('tiny-clip'), at('models', 'tiny-clip'), { recursive: true });
   writeFileSync(at('shapes', 'cross', 'empty.jpg'), '');
-}, 60_000);
+}, 120_000);
 afterAll(remove);
 
 test(
@@ -248,6 +248,17 @@ test(
     run.child.stdout!.destroy();
     const { code, stderr } = await run.ended;
     expect([code, stderr]).toEqual([0, '']);
+  },
+  TIMEOUT,
+);
+
+test(
+  'through npm, paths are meant from where the user stands',
+  async () => {
+    const npm = { npm_lifecycle_event: 'lab', INIT_CWD: folder };
+    const { code, stdout } = await start(dir, ['import', './circle', '--json'], npm).ended;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).dataset.path).toBe(at('shapes', 'circle'));
   },
   TIMEOUT,
 );

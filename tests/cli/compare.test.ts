@@ -14,7 +14,7 @@ beforeAll(async () => {
   await drawImages(at('shapes', 'train'), 8);
   await drawImages(at('shapes', 'test'), 5, 100);
   writeFileSync(at('shapes', 'train', 'circle', 'broken.png'), 'this is no image');
-}, 60_000);
+}, 120_000);
 afterAll(remove);
 
 test('writes every file, prints the table, and counts what it left out', async () => {
@@ -80,7 +80,7 @@ test('writes every file, prints the table, and counts what it left out', async (
   expect(own.filter((line) => line.label === line.predicted).length / own.length).toBeCloseTo(probe.accuracy, 12);
   expect(own.every((line) => line.path!.startsWith(`test/${line.label}/`))).toBe(true);
   for (const name of ['chart.svg', 'chart.png', 'report.html']) expect(existsSync(at('out', name))).toBe(true);
-}, 60_000);
+}, 120_000);
 
 test('--json prints the report and nothing else; a second run embeds nothing and says the same numbers', async () => {
   const { code, stdout } = await lab(dir, 'compare', folder, '--shots', '1,4', '--seeds', '3', '--json');
@@ -94,7 +94,7 @@ test('--json prints the report and nothing else; a second run embeds nothing and
   const db = new Sqlite(at('data', 'lab.sqlite'), { readonly: true });
   expect(db.prepare('SELECT count(*) FROM dataset').pluck().get()).toBe(1);
   db.close();
-}, 60_000);
+}, 120_000);
 
 test('a row that cannot be had ends with 3 and says which and why', async () => {
   const { code, stdout, stderr } = await lab(
@@ -115,7 +115,7 @@ test('a row that cannot be had ends with 3 and says which and why', async () => 
   const report = JSON.parse(stdout) as Report;
   expect(report.complete).toBe(false);
   expect(report.results).toHaveLength(2);
-}, 60_000);
+}, 120_000);
 
 test('--test-dir takes the test from another folder; --test-fraction draws it', async () => {
   const pair = await lab(
@@ -169,7 +169,7 @@ test('--test-dir takes the test from another folder; --test-fraction draws it', 
   expect((JSON.parse(other.stdout) as Report).counts).toMatchObject({ train: 12, test: 3 });
   const inside = await lab(dir, 'compare', folder, '--test-dir', at('shapes', 'train', 'circle'));
   expect(inside).toMatchObject({ code: 2, stdout: '' });
-}, 60_000);
+}, 120_000);
 
 test.each([
   [['compare'], 2, 'The folder is missing'],
@@ -191,6 +191,44 @@ test.each([
   expect(end.stdout).toBe('');
 });
 
+test('a list names files, labels and splits; a second run reuses its dataset', async () => {
+  const line = (split: string, name: string, i: number) => `${split}/${name}/${name}-${i}.png,the ${name},${split}`;
+  const lines = CLASSES.flatMap((name) => [
+    ...Array.from({ length: 4 }, (_, i) => line('train', name, i)),
+    line('test', name, 100),
+  ]);
+  writeFileSync(
+    at('shapes', 'list.csv'),
+    `path,label,split\n${lines.join('\n')}\ntrain/none/gone.png,the cross,train\n`,
+  );
+  const args = [
+    'compare',
+    at('shapes', 'list.csv'),
+    '--methods',
+    'nearest-mean',
+    '--shots',
+    '2',
+    '--seeds',
+    '1',
+    '--json',
+  ];
+  const { code, stdout } = await lab(dir, ...args);
+  expect(code).toBe(0);
+  const report = JSON.parse(stdout) as Report;
+  expect(report.classes).toEqual(CLASSES.map((name) => `the ${name}`));
+  expect(report.counts).toMatchObject({ train: 12, val: 0, test: 3, excluded: 1 });
+  expect(report.excluded[0]!.path).toBe('train/none/gone.png');
+  const count = () => {
+    const db = new Sqlite(at('data', 'lab.sqlite'), { readonly: true });
+    const datasets = db.prepare('SELECT count(*) FROM dataset').pluck().get();
+    db.close();
+    return datasets;
+  };
+  const before = count();
+  expect((await lab(dir, ...args)).code).toBe(0);
+  expect(count()).toBe(before);
+}, 120_000);
+
 test('an empty folder is refused with its name', async () => {
   mkdirSync(at('empty'));
   const { code, stderr } = await lab(dir, 'compare', at('empty'));
@@ -209,7 +247,7 @@ test('Ctrl C cancels the job and ends with 130; the rows so far are kept', async
   const db = new Sqlite(at('data', 'lab.sqlite'), { readonly: true });
   expect(db.prepare(`SELECT status FROM job WHERE kind = 'compare' ORDER BY id DESC`).pluck().get()).toBe('cancelled');
   db.close();
-}, 60_000);
+}, 120_000);
 
 test('refuses a data folder that another engine holds, naming it', async () => {
   const holder = await createEngine({ host: 'window', dataDir: at('data') });
@@ -221,4 +259,4 @@ test('refuses a data folder that another engine holds, naming it', async () => {
     await holder.close();
   }
   expect((await lab(dir, 'import', folder)).code).toBe(0);
-}, 60_000);
+}, 120_000);

@@ -116,7 +116,7 @@ test('zero-shot and nearest mean agree with sums done by hand', async () => {
   const first = NAMES.map((_, c) => 100 * dot(row(features, test_[0]!), row(texts, c)));
   const p = Math.exp(Math.max(...first)) / first.reduce((sum, logit) => sum + Math.exp(logit), 0);
   expect(Number(said[0]!.p)).toBeCloseTo(p, 4);
-}, 30_000);
+}, 120_000);
 
 test('half precision gives the same report; without names the classes are the sorted labels', async () => {
   const args = ['--methods', 'nearest-mean,knn', '--shots', '1,4', '--seeds', '2', '--json'];
@@ -127,7 +127,7 @@ test('half precision gives the same report; without names the classes are the so
   const [a, b] = [JSON.parse(single.stdout) as Report, JSON.parse(double.stdout) as Report];
   expect(a.classes).toEqual(['ant', 'mole, blind', 'zebra']);
   expect(b.results.map((one) => one.accuracy)).toEqual(a.results.map((one) => one.accuracy));
-}, 30_000);
+}, 120_000);
 
 test('without a split column the test is drawn from every class', async () => {
   writeFileSync(at('plain.csv'), `label\n${truth.map((c) => `"${NAMES[c]}"`).join('\n')}\n`);
@@ -153,7 +153,7 @@ test('without a split column the test is drawn from every class', async () => {
     Object.fromEntries([...NAMES].sort().map((name) => [name, { train: 21, val: 0, test: 9 }])),
   );
   expect(protocol.splitSource).toBe('stratified, seed 0, test fraction 0.3');
-}, 30_000);
+}, 120_000);
 
 test('what does not fit is said with both numbers', async () => {
   writeFileSync(at('short.csv'), 'label\na\nb\n');
@@ -174,7 +174,7 @@ test('what does not fit is said with both numbers', async () => {
     expect(end.stderr).toMatch(words);
     expect(end.code).toBe(code);
   }
-}, 60_000);
+}, 120_000);
 
 const images = sharedPath('features/clip-b32-image-flickr1000.npy');
 test.skipIf(!images)(
@@ -223,5 +223,5 @@ test.skipIf(!images)(
     expect(((100 * recalls.reduce((a, b) => a + b, 0)) / recalls.length).toFixed(2)).toBe('89.51');
     expect(code).toBe(0);
   },
-  30_000,
+  120_000,
 );

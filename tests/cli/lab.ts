@@ -25,11 +25,12 @@ export function workplace() {
 export function start(
   dir: string,
   args: string[],
+  more: Record<string, string> = {},
 ): { child: ChildProcess; ended: Promise<Ended>; saw(words: RegExp): Promise<void> } {
   const { LAB_MODELS_DIR: _, ...env } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: dir,
-    env: { ...env, LAB_DATA_DIR: path.join(dir, 'data') },
+    env: { ...env, LAB_DATA_DIR: path.join(dir, 'data'), ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];

@@ -8,6 +8,7 @@ import { escapeHtml as e, table } from './html-text.ts';
 /** Beyond this many classes a matrix cannot be read: the commonest confusions are listed instead. */
 const MATRIX_CLASSES = 30;
 const MOST_CONFUSIONS = 30;
+const MOST_BARS = 40;
 
 export function detailSection(detail: Detail, report: Report): string {
   const { summary, confusion } = detail;
@@ -21,7 +22,7 @@ export function detailSection(detail: Detail, report: Report): string {
 <p class="muted">${right} of ${count(total, 'prediction')} right${seeds} · ECE ${summary.ece.toFixed(3)} · log-loss ${summary.logLoss.toFixed(3)} nats</p>
 <div class="parts">
 <div class="confusion${report.classes.length > 6 ? ' wide' : ''}"><h3>Confusions (rows: true class, columns: predicted)</h3>${confusions(confusion, report.classes)}</div>
-<div class="bars"><h3>Recall of each class, %</h3>${bars(detail.perClass)}</div>
+<div class="bars"><h3>${report.classes.length > MOST_BARS ? `The ${MOST_BARS} classes of lowest recall, %` : 'Recall of each class, %'}</h3>${bars(detail.perClass)}</div>
 <div><h3>Reliability (bar: accuracy in the bin; number: predictions)</h3>${reliability(detail.reliability)}</div>
 </div>
 ${mistakes(detail)}
@@ -56,7 +57,9 @@ function commonest(confusion: number[][], classes: string[]): string {
 }
 
 function bars(perClass: Record<string, number>): string {
-  const rows = Object.entries(perClass).map(
+  const all = Object.entries(perClass);
+  const shown = all.length > MOST_BARS ? all.sort((a, b) => a[1] - b[1]).slice(0, MOST_BARS) : all;
+  const rows = shown.map(
     ([name, recall]) =>
       `<tr><th scope="row">${e(name)}</th><td style="width:140px"><div class="bar" style="width:${percent(recall)}%"></div></td><td class="num">${percent(recall)}</td></tr>`,
   );
