@@ -61,7 +61,9 @@ test('serves the page under the secret, strictly', async () => {
 });
 
 test('passes media and exports on to the engine, with ranges', async () => {
-  expect((await ask(`${server.url}media/thumbnail/ab`, { range: 'bytes=0-9' })).text).toBe('/media/thumbnail/ab bytes=0-9');
+  expect((await ask(`${server.url}media/thumbnail/ab`, { range: 'bytes=0-9' })).text).toBe(
+    '/media/thumbnail/ab bytes=0-9',
+  );
   expect((await ask(`${server.url}export/compare/1/chart.svg`)).text).toBe('/export/compare/1/chart.svg null');
   expect((await ask(`${server.url}media/broken`)).status).toBe(500);
 });
@@ -77,7 +79,9 @@ test('a browser that goes away ends the stream', async () => {
 test('answers calls over the socket', async () => {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}rpc`, { origin: new URL(server.url).origin });
   await once(socket, 'open');
-  expect(await connect(socketWire(socket as unknown as Parameters<typeof socketWire>[0])).call('dataset.list', {})).toEqual([]);
+  expect(
+    await connect(socketWire(socket as unknown as Parameters<typeof socketWire>[0])).call('dataset.list', {}),
+  ).toEqual([]);
   socket.terminate();
 });
 
@@ -98,7 +102,13 @@ describe('refuses', () => {
   });
 
   test('paths that lead outside the page', async () => {
-    for (const escape of ['../secret.txt', '..%2fsecret.txt', '%2e%2e/secret.txt', 'assets/../../secret.txt', '..\\secret.txt'])
+    for (const escape of [
+      '../secret.txt',
+      '..%2fsecret.txt',
+      '%2e%2e/secret.txt',
+      'assets/../../secret.txt',
+      '..\\secret.txt',
+    ])
       expect([403, 404]).toContain((await ask(server.url + escape)).status);
   });
 

@@ -1,6 +1,6 @@
 // The typed calls over every transport: in memory, MessagePort and WebSocket behave alike, also when one end dies.
 import { once } from 'node:events';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { CallName } from '../../shared/contract.ts';
@@ -36,7 +36,11 @@ function memoryPair(): Pair {
   return { near, far, done: () => near.close() };
 }
 
-const transports: Record<string, () => Promise<Pair> | Pair> = { memory: memoryPair, port: portPair, socket: socketPair };
+const transports: Record<string, () => Promise<Pair> | Pair> = {
+  memory: memoryPair,
+  port: portPair,
+  socket: socketPair,
+};
 
 describe.each(Object.keys(transports))('calls over %s', (name) => {
   let done: (() => void) | undefined;
@@ -61,13 +65,18 @@ describe.each(Object.keys(transports))('calls over %s', (name) => {
 
   test('answers each of many calls at once with its own answer', async () => {
     const { client } = await open();
-    const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => client.call('settings.set', { threads: i })));
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => client.call('settings.set', { threads: i })),
+    );
     expect(answers.map((each) => each.threads)).toEqual(Array.from({ length: 200 }, (_, i) => i));
   });
 
   test('refuses bad params, naming the field', async () => {
     const { client } = await open();
-    await expect(client.call('settings.set', { threads: -1 })).rejects.toMatchObject({ code: 'bad-request', message: expect.stringContaining('threads') });
+    await expect(client.call('settings.set', { threads: -1 })).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringContaining('threads'),
+    });
     await expect(client.call('settings.set', 7 as never)).rejects.toMatchObject({ code: 'bad-request' });
   });
 
@@ -79,7 +88,11 @@ describe.each(Object.keys(transports))('calls over %s', (name) => {
 
   test('carries an expected error with its code, and logs an unexpected one', async () => {
     const { client, logged } = await open();
-    await expect(client.call('dataset.get', { id: 7 })).rejects.toMatchObject({ name: 'LabError', code: 'not-found', message: 'There is no dataset 7.' });
+    await expect(client.call('dataset.get', { id: 7 })).rejects.toMatchObject({
+      name: 'LabError',
+      code: 'not-found',
+      message: 'There is no dataset 7.',
+    });
     expect(logged).toEqual([]);
     await expect(client.call('job.get', { id: 1 })).rejects.toMatchObject({ code: 'internal' });
     expect(logged).toEqual(['job.get']);
