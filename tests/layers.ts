@@ -160,5 +160,5 @@ export function importsIn(source: string): Import[] {
 function isTypeOnly(clause: string): boolean {
   if (/^\s*type\b(?!\s*,)/.test(clause)) return true;
   const named = /^\s*\{([^}]*)\}\s*$/.exec(clause)?.[1];
-  return named !== undefined && named.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '));
+  return named?.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type ')) ?? false;
 }

@@ -102,14 +102,14 @@ describe('refuses', () => {
   });
 
   test('paths that lead outside the page', async () => {
-    for (const escape of [
+    for (const outside of [
       '../secret.txt',
       '..%2fsecret.txt',
       '%2e%2e/secret.txt',
       'assets/../../secret.txt',
       '..\\secret.txt',
     ])
-      expect([403, 404]).toContain((await ask(server.url + escape)).status);
+      expect([403, 404]).toContain((await ask(server.url + outside)).status);
   });
 
   test('anything but reading', async () => {
