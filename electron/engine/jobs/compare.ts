@@ -37,7 +37,7 @@ export const compareJob = defineJob<CompareParams>({
     const dataset = getDataset(engine.db, params.datasetId);
     const drawn = drawItems(engine, params);
     const names = captionNames(drawn.classes, params.classNames);
-    const templates = params.templates.length > 0 ? params.templates : DEFAULT_TEMPLATES;
+    const templates = params.templates.length > 0 ? params.templates : [...DEFAULT_TEMPLATES];
 
     const models: (GridModel & { about: ReportModel })[] = [];
     const failed = new Map<number, string>();
