@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'vite';
-import { type Part, parts, ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
+import type { Part } from './vite.ts';
 
 const SOURCES = ['renderer', 'shared', 'electron', 'build', 'package-lock.json'];
 
@@ -22,8 +22,10 @@ function fingerprint(): string {
 const stamp = path.join(ROOT, 'dist', '.stamp');
 
 /** Bundles the named parts, one after the other (two cores are busy with one). */
-export async function bundle(names: Part[] = Object.keys(parts) as Part[]): Promise<void> {
-  for (const name of names) await build(parts[name]());
+export async function bundle(names?: Part[]): Promise<void> {
+  // Loaded here: a second start builds nothing, and need not wait for the bundler.
+  const [{ build }, { parts }] = await Promise.all([import('vite'), import('./vite.ts')]);
+  for (const name of names ?? (Object.keys(parts) as Part[])) await build(parts[name]());
 }
 
 /** Bundles everything when a source changed since the last time; says so on stderr. */

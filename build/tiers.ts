@@ -7,7 +7,7 @@ import { bundleIfStale } from './bundle.ts';
 import { DISPLAY, ELECTRON, provide, provideChromium } from './debian.ts';
 import { type ElectronBinary, findElectron } from './electron.ts';
 import { pack } from './pack.ts';
-import { ROOT } from './vite.ts';
+import { ROOT } from './root.ts';
 
 type Outcome = { tests: number | null; failed: boolean; skips: string[] };
 type Tier = {

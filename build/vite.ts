@@ -2,11 +2,10 @@
 //   renderer -> dist/renderer (the page), main and preload -> dist/main, dist/preload, engine, server and shell -> dist/engine.
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import type { InlineConfig } from 'vite';
+import { ROOT } from './root.ts';
 
-export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const from = (relative: string) => path.resolve(ROOT, relative);
 const common = { configFile: false, logLevel: 'warn', root: ROOT } as const satisfies InlineConfig;
 

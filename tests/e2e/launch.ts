@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test as base, chromium, type ElectronApplication, _electron as electron, type Page } from '@playwright/test';
 import { chromiumPath, chromiumSwitches } from '../../build/chromium.ts';
 import { findElectron, launchArguments } from '../../build/electron.ts';
-import { ROOT } from '../../build/vite.ts';
+import { ROOT } from '../../build/root.ts';
 import { frame } from './pages/frame.ts';
 
 export type Lab = {

@@ -21,7 +21,7 @@ test('an import is listed with its result and its log, and leads to its data', a
 
 /** Enough to do that it can be stopped on the way. */
 async function startEmbedding(lab: Parameters<typeof importFolder>[0]): Promise<void> {
-  await importFolder(lab, await drawMany(path.join(lab.dir, 'many'), 3000));
+  await importFolder(lab, await drawMany(path.join(lab.dir, 'many'), 2000));
   await frame(lab.page).goTo('Models');
   const forecast = lab.page.getByRole('region', { name: 'Embedding forecast' });
   await lab.page.getByRole('main').getByRole('button', { name: /^HOG/i }).click();
@@ -31,7 +31,7 @@ async function startEmbedding(lab: Parameters<typeof importFolder>[0]): Promise<
   await expect(runsScreen(lab.page).row('embedding')).toContainText(/\d+ %/);
 }
 
-test('a running job shows its rate, is cancelled at once, and can go on', async ({ lab }) => {
+test('a running job shows its rate, is cancelled at once', async ({ lab }) => {
   await startEmbedding(lab);
   const runs = runsScreen(lab.page);
   const row = runs.row('embedding');
