@@ -131,7 +131,7 @@ function OneDataset({ dataset, intake, several, importError, onErrorClosed }: On
     >
       <ErrorNote error={importError} onClose={onErrorClosed} />
       <ErrorNote error={rescan.error ?? relink.error} />
-      <State dataset={dataset} onRelink={askRelink} />
+      <Offline dataset={dataset} onRelink={askRelink} />
       <Filters dataset={dataset} view={shown} filter={filter} onView={setView} onFilter={setFilter} />
       {shown === 'all' && <ItemGrid dataset={dataset} filter={filter} onSelect={selectClass} onTotal={setTotal} />}
       {shown === 'problems' && <Problems dataset={dataset} />}
@@ -171,52 +171,20 @@ function datasetActions(dataset: Dataset, run: { rescan(): void; relink(): void;
   return { menu: list, keys: list.map((each) => ({ ...each, group: 'Data' })) };
 }
 
-/** What is going on with the dataset now: an import with its count, a folder that is away. */
-function State({ dataset, onRelink }: { dataset: Dataset; onRelink(): void }) {
-  const job = useJobs().find(
-    (each) =>
-      concerns(each, dataset.id) &&
-      isActive(each) &&
-      each.kind !== 'verify' &&
-      each.kind !== 'embed' &&
-      each.kind !== 'compare',
-  );
-  const resume = useMutationCall('job.resume');
-  if (dataset.state === 'offline') {
-    return (
-      <Note
-        kind="warn"
-        actions={
-          <Button size="small" keys="L" onClick={onRelink}>
-            Relink
-          </Button>
-        }
-      >
-        <b>The folder cannot be reached:</b> <span className="path">{dataset.path}</span>. Plug the drive in and
-        re-scan, or say where it is now. Nothing was deleted.
-      </Note>
-    );
-  }
-  if (!job) return null;
+/** A folder that is away, and what to do about it. */
+function Offline({ dataset, onRelink }: { dataset: Dataset; onRelink(): void }) {
+  if (dataset.state !== 'offline') return null;
   return (
     <Note
-      kind={job.status === 'paused' ? 'warn' : 'info'}
+      kind="warn"
       actions={
-        job.status === 'paused' && (
-          <Button size="small" onClick={() => resume.run({ id: job.id })}>
-            Go on
-          </Button>
-        )
+        <Button size="small" keys="L" onClick={onRelink}>
+          Relink
+        </Button>
       }
     >
-      <span className="row">
-        <b>
-          {job.kind === 'rescan' ? 'Re-scanning' : 'Importing'}: {count(job.done)}
-          {job.total > 0 ? ` of ${count(job.total)}` : ''} {job.unit}
-        </b>
-        <JobProgress job={job} />
-        <span className="muted clip">{job.note}</span>
-      </span>
+      <b>The folder cannot be reached:</b> <span className="path">{dataset.path}</span>. Plug the drive in and re-scan,
+      or say where it is now. Nothing was deleted.
     </Note>
   );
 }
@@ -227,8 +195,10 @@ function concerns(job: Job, datasetId: number): boolean {
   return params?.datasetId === datasetId || (job.kind === 'rescan' && params?.id === datasetId);
 }
 
-/** "n of N", truthfully: what is shown, what is usable, what was decoded. */
+/** "n of N", truthfully: what is shown, what is usable, what was decoded; an import counts here, so that nothing moves. */
 function Counts({ dataset, shown }: { dataset: Dataset; shown: number | null }) {
+  const job = useJobs().find((each) => INTAKE.includes(each.kind) && concerns(each, dataset.id) && isActive(each));
+  const resume = useMutationCall('job.resume');
   const { done, total } = dataset.verified;
   return (
     <div className="row small muted num counts">
@@ -240,10 +210,32 @@ function Counts({ dataset, shown }: { dataset: Dataset; shown: number | null }) 
         {count(dataset.labelled)} of {count(dataset.items)} labelled
       </span>
       <span className="spacer" />
-      {done < total && <Meter value={done / Math.max(1, total)} label="Full decode in the background" />}
-      <span>
-        {count(done)} of {count(total)} decoded
-      </span>
+      {job ? (
+        <>
+          <b>
+            {job.kind === 'rescan' ? 'Re-scanning' : 'Importing'}: {count(job.done)}
+            {job.total > 0 ? ` of ${count(job.total)}` : ''}
+          </b>
+          <JobProgress job={job} />
+          {job.status === 'paused' && (
+            <>
+              <span className="warn clip">{job.note}</span>
+              <Button size="small" onClick={() => resume.run({ id: job.id })}>
+                Go on
+              </Button>
+            </>
+          )}
+        </>
+      ) : (
+        <>
+          {done < total && <Meter value={done / Math.max(1, total)} label="Full decode in the background" />}
+          <span>
+            {count(done)} of {count(total)} decoded
+          </span>
+        </>
+      )}
     </div>
   );
 }
+
+const INTAKE: Job['kind'][] = ['import', 'rescan'];

@@ -53,7 +53,10 @@ export function ItemGrid({ dataset, filter, onSelect, onTotal }: ItemGridProps) 
     if (!at || at === document.body || at.tagName === 'MAIN') scroller.current?.focus({ preventScroll: true });
   }, []);
   const current = active < total ? items.at(active) : undefined;
-  useEffect(() => onSelect(current ?? null), [current, onSelect]);
+  // Scrolled far away, the selected item is not loaded any more: its details stay.
+  useEffect(() => {
+    if (current || total === 0) onSelect(current ?? null);
+  }, [current, total, onSelect]);
 
   useKeys(TOLD);
   const select = (index: number) => {
