@@ -1,3 +1,4 @@
+// Thumbnails and whole images by URL.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';

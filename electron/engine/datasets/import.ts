@@ -1,5 +1,5 @@
 // A folder (or a list of files) becomes a dataset: its row at once, its items by a scan that can be cut off and go on.
-import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError, type Problem } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
@@ -31,17 +31,12 @@ export type ImportResult = {
 };
 
 /** The dataset's row, `importing` and without items. Throws `not-found`, `bad-request`, or `conflict` naming the dataset that has this folder. */
-export function createDataset(engine: Engine, wish: NewDataset): number {
-  const { root, list } = placeOfPath(wish.path);
-  const rows = engine.db.prepare('SELECT * FROM dataset').all() as DatasetRow[];
-  const twin = rows.find(
-    (row) => (list === null) === (row.list === null) && sameFolder(row.list ?? row.root, list ?? root),
-  );
-  if (twin)
-    throw new LabError(
-      'conflict',
-      `${list ?? root} is the dataset "${twin.name}" already. Re-scan it to find what is new, or delete it first.`,
-    );
+export async function createDataset(engine: Engine, wish: NewDataset): Promise<number> {
+  const { root, list } = await placeOfPath(wish.path);
+  await refuseTwin(engine, { root, list });
+  // Once more without a pause before the row: two clicks are two calls at once.
+  const twin = engine.db.prepare('SELECT name FROM dataset WHERE root = ? AND list IS ?').pluck().get(root, list);
+  if (twin !== undefined) throw twinError(list ?? root, String(twin));
   const name = wish.name?.trim() || path.basename(list === null ? root : list.replace(/\.[^.]+$/, '')) || root;
   const { lastInsertRowid } = engine.db
     .prepare(
@@ -58,7 +53,7 @@ const LOOK_MS = 3000;
 
 /** Throws `bad-request` when a folder holds no image at all, so that a wrong choice is told at once; a huge one gets the benefit of the doubt. */
 export async function requireImages(given: string): Promise<void> {
-  const { root, list } = placeOfPath(given);
+  const { root, list } = await placeOfPath(given);
   if (list !== null) return;
   const signal = AbortSignal.timeout(LOOK_MS);
   try {
@@ -93,9 +88,28 @@ export async function importDataset(engine: Engine, datasetId: number, hooks: Sc
 }
 
 /** `createDataset` and `importDataset` in one, for callers without a job queue. */
-export function importFolder(engine: Engine, wish: NewDataset, hooks: ScanHooks = {}): Promise<ImportResult> {
-  return importDataset(engine, createDataset(engine, wish), hooks);
+export async function importFolder(engine: Engine, wish: NewDataset, hooks: ScanHooks = {}): Promise<ImportResult> {
+  return importDataset(engine, await createDataset(engine, wish), hooks);
 }
+
+/** Throws `conflict` when a dataset other than `but` stands for this folder or list already. */
+export async function refuseTwin(
+  engine: Engine,
+  place: { root: string; list: string | null },
+  but = -1,
+): Promise<void> {
+  const rows = engine.db.prepare('SELECT * FROM dataset WHERE id <> ?').all(but) as DatasetRow[];
+  const at = place.list ?? place.root;
+  for (const row of rows)
+    if ((row.list === null) === (place.list === null) && (await sameFolder(row.list ?? row.root, at)))
+      throw twinError(at, row.name);
+}
+
+const twinError = (at: string, name: string): LabError =>
+  new LabError(
+    'conflict',
+    `${at} is the dataset "${name}" already. Re-scan it to find what is new, or delete it first.`,
+  );
 
 /** Every problem of a dataset in the order of the paths. */
 export const listProblems = (engine: Engine, datasetId: number): Problem[] =>
@@ -132,10 +146,10 @@ function forgetUnread(engine: Engine, datasetId: number): void {
 }
 
 /** The root and, for a list, the list. */
-function placeOfPath(given: string): { root: string; list: string | null } {
+async function placeOfPath(given: string): Promise<{ root: string; list: string | null }> {
   const full = path.resolve(given);
   try {
-    const info = statSync(full);
+    const info = await stat(full);
     if (info.isDirectory()) return { root: full, list: null };
     if (info.isFile() && isListName(full)) return { root: path.dirname(full), list: full };
   } catch (error) {

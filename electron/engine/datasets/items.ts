@@ -17,7 +17,10 @@ const LEAK = `(item.split = 'test' AND item.hash <> '' AND item.status <> 'probl
   SELECT 1 FROM item AS other WHERE other.dataset_id = item.dataset_id AND other.hash = item.hash
   AND other.split IN ('train', 'val') AND other.status <> 'problem'))`;
 
-const DUPLICATE = `(item.hash <> '' AND item.status <> 'problem' AND EXISTS (
+/** Contents that occur more than once, from the index alone; the others need no closer look. Parameter: the dataset. */
+const REPEATED = `item.hash IN (SELECT hash FROM item WHERE dataset_id = ? AND hash <> '' GROUP BY hash HAVING count(*) > 1)`;
+
+const DUPLICATE = `(item.status <> 'problem' AND EXISTS (
   SELECT 1 FROM item AS other WHERE other.dataset_id = item.dataset_id AND other.hash = item.hash
   AND other.id <> item.id AND other.status <> 'problem'))`;
 
@@ -59,8 +62,8 @@ function condition(id: number, filter: ItemFilter): { where: string; values: (st
   if (filter.split === null) add('item.split IS NULL');
   else if (filter.split !== undefined) add('item.split = ?', filter.split);
   if (filter.status !== undefined) add('item.status = ?', filter.status);
-  if (filter.duplicates) add(DUPLICATE);
-  if (filter.leaks) add(LEAK);
+  if (filter.duplicates) add(`${REPEATED} AND ${DUPLICATE}`, id);
+  if (filter.leaks) add(`${REPEATED} AND ${LEAK}`, id);
   if (filter.text) add(`item.path LIKE ? ESCAPE '\\'`, `%${filter.text.replace(/[\\%_]/g, (sign) => `\\${sign}`)}%`);
   return { where: terms.join(' AND '), values };
 }

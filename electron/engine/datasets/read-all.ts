@@ -18,7 +18,7 @@ export type ReadOptions = {
   /** Size and time of a file that is known, so that it is not read again. */
   known(path: string): { size: number; mtime: number } | null;
   /** Gets files as they are read, not in the order of `found`. What it throws ends the reading. */
-  take(batch: Taken[]): void;
+  take(batch: Taken[]): Promise<void>;
 };
 
 /** Files a thread takes at a time: their rows are written in about ten milliseconds. */
@@ -57,13 +57,13 @@ export async function readAll(found: AsyncIterable<Found[]>, options: ReadOption
 
 async function readBatch(readers: Readers, batch: Found[], options: ReadOptions): Promise<void> {
   const faulted = batch.filter((found) => found.fault !== null);
-  if (faulted.length > 0) options.take(faulted.map((found) => ({ found, reading: faulty(found) })));
+  if (faulted.length > 0) await options.take(faulted.map((found) => ({ found, reading: faulty(found) })));
   const wanted = faulted.length > 0 ? batch.filter((found) => found.fault === null) : batch;
   if (wanted.length === 0) return;
   let next = 0;
-  await readers.read(taskOf(wanted, options), (readings) => {
+  await readers.read(taskOf(wanted, options), async (readings) => {
     options.signal?.throwIfAborted();
-    options.take(readings.map((reading) => ({ found: wanted[next++]!, reading })));
+    await options.take(readings.map((reading) => ({ found: wanted[next++]!, reading })));
   });
 }
 
@@ -82,12 +82,12 @@ function taskOf(wanted: Found[], { root, respell, known }: ReadOptions): ImportT
 type Readers = {
   count: number;
   /** Reads the files of a task; `take` gets them in parts, in their order. */
-  read(task: ImportTask, take: (part: Reading[]) => void): Promise<void>;
+  read(task: ImportTask, take: Waiter['take']): Promise<void>;
   /** Ends the threads; what is under way is rejected with `reason`. */
   close(reason: unknown): Promise<unknown>;
 };
 type Reader = { worker: Worker; waiters: Waiter[] };
-type Waiter = { take(part: Reading[]): void; resolve(): void; reject(reason: unknown): void };
+type Waiter = { take(part: Reading[]): Promise<void>; resolve(): void; reject(reason: unknown): void };
 
 /** Plain threads: reading a batch takes about as long as a pool spends on one task's bookkeeping. */
 function startReaders(count: number): Readers {
@@ -115,18 +115,22 @@ function startReaders(count: number): Readers {
 function startReader(): Reader {
   const worker = new Worker(new URL(workerFile('import-worker')));
   const waiters: Waiter[] = [];
-  worker.on('message', ({ part, last }: ImportAnswer) => {
+  const answer = async ({ part, last }: ImportAnswer) => {
     const waiter = waiters[0];
     if (!waiter) return;
     try {
-      waiter.take(part);
+      await waiter.take(part);
     } catch (error) {
       waiter.reject(error);
-      waiter.take = () => {};
+      waiter.take = async () => {};
     }
-    if (!last) return;
+    if (!last || waiters[0] !== waiter) return;
     waiters.shift();
     waiter.resolve();
+  };
+  let answered = Promise.resolve();
+  worker.on('message', (message: ImportAnswer) => {
+    answered = answered.then(() => answer(message));
   });
   return { worker, waiters };
 }

@@ -1,11 +1,12 @@
 // Makes a dataset equal to its folder again, and follows a folder that has moved (relink). Items keep their ids and labels.
-import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError, type RescanResult } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
 import { finishScan } from './finish.ts';
+import { refuseTwin } from './import.ts';
 import { isListName } from './list.ts';
-import { fsReason, sameFolder } from './roots.ts';
+import { fsReason } from './roots.ts';
 import { type ScanHooks, scanFiles } from './scan.ts';
 import { type DatasetRow, datasetChanged, datasetRow } from './store.ts';
 
@@ -21,17 +22,12 @@ export async function rescanDataset(engine: Engine, datasetId: number, hooks: Sc
  * Points a dataset at another folder (or list); a re-scan has to follow. Throws `bad-request` when the folder holds none of the
  * dataset's files, `conflict` when it belongs to another dataset.
  */
-export function relinkDataset(engine: Engine, datasetId: number, given: string): void {
+export async function relinkDataset(engine: Engine, datasetId: number, given: string): Promise<void> {
   const { db } = engine;
   const row = datasetRow(db, datasetId);
-  const place = newPlace(row, path.resolve(given));
-  const others = db.prepare('SELECT * FROM dataset WHERE id <> ?').all(datasetId) as DatasetRow[];
-  const taken = others.find(
-    (other) =>
-      (other.list === null) === (row.list === null) && sameFolder(other.list ?? other.root, place.list ?? place.root),
-  );
-  if (taken) throw new LabError('conflict', `${place.list ?? place.root} is the dataset "${taken.name}" already.`);
-  if (!holdsSome(engine, row, place.root))
+  const place = await newPlace(row, path.resolve(given));
+  await refuseTwin(engine, place, datasetId);
+  if (!(await holdsSome(engine, row, place.root)))
     throw new LabError(
       'bad-request',
       `None of the files of ${row.name} is in ${place.root}. Choose the folder that now stands for ${row.root}; to use another set of images, import it as a new dataset.`,
@@ -40,13 +36,13 @@ export function relinkDataset(engine: Engine, datasetId: number, given: string):
   datasetChanged(engine, datasetId);
 }
 
-function newPlace(row: DatasetRow, full: string): { root: string; list: string | null } {
+async function newPlace(row: DatasetRow, full: string): Promise<{ root: string; list: string | null }> {
   try {
-    const info = statSync(full);
+    const info = await stat(full);
     if (info.isDirectory() && row.list === null) return { root: full, list: null };
     if (info.isDirectory()) {
       const list = path.join(full, path.basename(row.list!));
-      statSync(list);
+      await stat(list);
       return { root: full, list };
     }
     if (info.isFile() && row.list !== null && isListName(full)) return { root: path.dirname(full), list: full };
@@ -60,7 +56,7 @@ function newPlace(row: DatasetRow, full: string): { root: string; list: string |
 const SAMPLE = 300;
 
 /** Looks for a sample of the items, spread over the dataset, under the new root. */
-function holdsSome(engine: Engine, row: DatasetRow, root: string): boolean {
+async function holdsSome(engine: Engine, row: DatasetRow, root: string): Promise<boolean> {
   const { db } = engine;
   const count = db.prepare('SELECT count(*) FROM item WHERE dataset_id = ?').pluck().get(row.id) as number;
   if (count === 0) return true;
@@ -75,11 +71,6 @@ function holdsSome(engine: Engine, row: DatasetRow, root: string): boolean {
       .pluck()
       .all(row.id) as string[]),
   ];
-  return sample.some((at) => {
-    try {
-      return statSync(path.join(root, at)).isFile();
-    } catch {
-      return false;
-    }
-  });
+  for (const at of sample) if ((await stat(path.join(root, at)).catch(() => null))?.isFile()) return true;
+  return false;
 }

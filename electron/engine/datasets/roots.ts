@@ -1,5 +1,5 @@
 // The root folder of a dataset: whether it can be reached now, what happens to its items when it cannot, and when it is back.
-import { existsSync, opendirSync, realpathSync, statSync } from 'node:fs';
+import { opendir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
@@ -26,19 +26,18 @@ export function fsReason(error: unknown): string {
   return (code && REASONS[code]) || (code ? `${code}: ${message}` : String(message));
 }
 
-/** Null when the folder can be listed and holds something; else why it counts as unplugged. A bare mount point is empty. */
-export function whyUnreachable(root: string): string | null {
+/**
+ * Null when the folder can be listed and holds something; else why it counts as unplugged. A bare mount point is empty.
+ * Asynchronous, as everything here that touches a root: a share that hangs must not hold the engine.
+ */
+export async function whyUnreachable(root: string): Promise<string | null> {
   try {
-    if (!statSync(root).isDirectory()) return 'it is no longer a folder';
-    const dir = opendirSync(root);
-    try {
-      return dir.readSync() === null ? 'it is empty now' : null;
-    } finally {
-      dir.closeSync();
-    }
+    for await (const _entry of await opendir(root)) return null;
+    return 'it is empty now';
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'it is not there' : fsReason(error);
+    if (code === 'ENOTDIR') return 'it is no longer a folder';
+    return code === 'ENOENT' ? 'it is not there' : fsReason(error);
   }
 }
 
@@ -54,7 +53,7 @@ export const offlineError = (row: Pick<DatasetRow, 'name' | 'root'>, why: string
  */
 export async function ensureOnline(engine: Pick<Engine, 'db' | 'push'>, datasetId: number): Promise<void> {
   const row = datasetRow(engine.db, datasetId);
-  const why = whyUnreachable(row.root);
+  const why = await whyUnreachable(row.root);
   if (why) {
     await markOffline(engine, datasetId);
     throw offlineError(row, why);
@@ -95,13 +94,10 @@ export async function* idWindows(db: Database, datasetId: number, step = 4000): 
 }
 
 /** One folder under two names (a link, another case) is one folder. */
-export function sameFolder(a: string, b: string): boolean {
+export async function sameFolder(a: string, b: string): Promise<boolean> {
   if (path.resolve(a) === path.resolve(b)) return true;
-  try {
-    return existsSync(a) && existsSync(b) && realpathSync.native(a) === realpathSync.native(b);
-  } catch {
-    return false;
-  }
+  const [trueA, trueB] = await Promise.all([realpath(a).catch(() => null), realpath(b).catch(() => null)]);
+  return trueA !== null && trueA === trueB;
 }
 
 /** Turns a full disk into a LabError that pauses the job; other errors pass as they are. */

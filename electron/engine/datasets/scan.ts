@@ -42,7 +42,7 @@ export async function scanFiles(
 ): Promise<ScanResult> {
   const scan = startScan(engine, dataset, hooks);
   try {
-    requireRoot(scan);
+    await requireRoot(scan);
     const { source, classFolders } = await openSource(scan);
     scan.result.classFolders = classFolders;
     await readAll(source, {
@@ -92,8 +92,8 @@ const emptyError = ({ name, root }: DatasetRow): LabError =>
     `No image is left in ${root}, so nothing of ${name} was deleted. If its drive or share is missing, connect it and resume; if the folder has moved, relink the dataset; if it was emptied on purpose, delete the dataset.`,
   );
 
-function requireRoot(scan: Scan): void {
-  const why = whyUnreachable(scan.dataset.root);
+async function requireRoot(scan: Scan): Promise<void> {
+  const why = await whyUnreachable(scan.dataset.root);
   // The first import of an empty folder goes on, to end with "no images" rather than "offline".
   if (why && (hasItems(scan.engine, scan.dataset) || !why.includes('empty'))) throw offlineError(scan.dataset, why);
 }
@@ -104,7 +104,7 @@ async function explain(scan: Scan, error: unknown): Promise<unknown> {
   if (hooks.signal?.aborted) return error;
   let told = asSpaceError(error);
   const isSystemError = (error as NodeJS.ErrnoException).syscall !== undefined;
-  const why = isSystemError ? whyUnreachable(dataset.root) : null;
+  const why = isSystemError ? await whyUnreachable(dataset.root) : null;
   if (why) told = offlineError(dataset, why);
   else if (isSystemError && told === error)
     told = new LabError('offline', `${dataset.root} cannot be read: ${fsReason(error)}.`, { cause: error });
@@ -150,10 +150,10 @@ async function* walkFolder(scan: Scan, layout: Layout): AsyncGenerator<Found[]> 
 }
 
 /** Writes what is certain about a batch; keeps back what may be a move. */
-function takeBatch(scan: Scan, batch: Taken[], moves: boolean): void {
+async function takeBatch(scan: Scan, batch: Taken[], moves: boolean): Promise<void> {
   const { engine, dataset, writer, seen, result, hooks } = scan;
   if (batch.some(({ reading }) => reading.code !== null)) {
-    const why = whyUnreachable(dataset.root);
+    const why = await whyUnreachable(dataset.root);
     if (why) throw offlineError(dataset, why);
   }
   engine.db.transaction(() => {
@@ -191,7 +191,7 @@ async function settle(scan: Scan): Promise<void> {
   const { dataset, hooks, writer, result } = scan;
   const missing = await missingItems(scan);
   if (missing.length > 0 || scan.waiting.length > 0) {
-    const why = whyUnreachable(dataset.root);
+    const why = await whyUnreachable(dataset.root);
     if (why) throw offlineError(dataset, why);
   }
   const { moves, changes, additions, gone } = match(scan.waiting, missing);

@@ -17,7 +17,7 @@ export function datasetHandlers(engine: Engine): Pick<Handlers, DatasetCalls> {
     'dataset.get': ({ id }) => getDataset(db, id),
     'dataset.import': async (wish) => {
       await requireImages(wish.path);
-      const datasetId = createDataset(engine, wish);
+      const datasetId = await createDataset(engine, wish);
       return { datasetId, job: jobs.start('import', { datasetId }) };
     },
     'dataset.rename': ({ id, name }) => {
@@ -31,10 +31,10 @@ export function datasetHandlers(engine: Engine): Pick<Handlers, DatasetCalls> {
       requireIdle(engine, id, 'Re-scan it');
       return jobs.start('rescan', { datasetId: id });
     },
-    'dataset.relink': ({ id, path }) => {
+    'dataset.relink': async ({ id, path }) => {
       datasetRow(db, id);
       requireIdle(engine, id, 'Relink it');
-      relinkDataset(engine, id, path);
+      await relinkDataset(engine, id, path);
       return jobs.start('rescan', { datasetId: id });
     },
     'dataset.delete': async ({ id }) => {

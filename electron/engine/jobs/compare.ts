@@ -5,6 +5,7 @@ import { type CompareParams, compareParams, LabError } from '../../../shared/con
 import { METHOD_IDS, type Omission, type ReportModel, type ResultRow } from '../../../shared/report.ts';
 import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
 import type { Engine } from '../context.ts';
+import { ensureOnline } from '../datasets/roots.ts';
 import { classNames, type DatasetItem, datasetItems, getDataset } from '../datasets/store.ts';
 import { type GridModel, runGrid } from '../methods/grid.ts';
 import { embedItems } from '../models/embed-dataset.ts';
@@ -34,6 +35,7 @@ export const compareJob = defineJob<CompareParams>({
       | { id: number }
       | undefined;
     if (!comparison) throw new LabError('not-found', 'The comparison of this job was deleted. Start a new one.');
+    await ensureOnline(engine, params.datasetId); // a drive that is back brings its items with it
     const dataset = getDataset(engine.db, params.datasetId);
     const drawn = drawItems(engine, params);
     const names = captionNames(drawn.classes, params.classNames);

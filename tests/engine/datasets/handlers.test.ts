@@ -1,3 +1,4 @@
+// The dataset calls and their jobs, with the real queue.
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// How folders are taken for classes and splits.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,3 +1,4 @@
+// CSV and JSON lists, the well-formed and the others.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,3 +1,4 @@
+// Re-scan and relink: what moved, changed, came and went, and which labels follow what.
 import {
   mkdirSync,
   readdirSync,
@@ -232,11 +233,11 @@ test('relink: the folder moved, every item keeps its id; a wrong folder is refus
   renameSync(lab.folder, moved);
   const wrong = path.join(lab.dir, 'wrong');
   put(wrong, { 'x.jpg': await jpeg(77) });
-  expect(() => relinkDataset(lab.engine, id, wrong)).toThrow(expect.objectContaining({ code: 'bad-request' }));
-  expect(() => relinkDataset(lab.engine, id, path.join(lab.dir, 'nope'))).toThrow(
+  await expect(relinkDataset(lab.engine, id, wrong)).rejects.toEqual(expect.objectContaining({ code: 'bad-request' }));
+  await expect(relinkDataset(lab.engine, id, path.join(lab.dir, 'nope'))).rejects.toEqual(
     expect.objectContaining({ code: 'not-found' }),
   );
-  relinkDataset(lab.engine, id, moved);
+  await relinkDataset(lab.engine, id, moved);
   expect(await rescan(id)).toEqual({ added: 0, changed: 0, moved: 0, deleted: 0, unchanged: 4 });
   expect(items(id)).toEqual(before);
   expect(datasetItems(lab.engine.db, id).items[0]?.file).toBe(path.join(moved, 'cat/1.jpg'));

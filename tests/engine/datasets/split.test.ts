@@ -1,3 +1,4 @@
+// Splits, leaks and conflicts.
 import { renameSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

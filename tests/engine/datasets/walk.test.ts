@@ -1,3 +1,4 @@
+// What the walk finds, on real folders: nesting, links, loops, odd names, unreadable folders.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,3 +1,4 @@
+// The schema, its migrations, the indexes the screens lean on, and who owns a data folder.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
