@@ -1,5 +1,5 @@
 // The inner loops of the resize as WebAssembly SIMD, assembled here byte by byte: no toolchain, no binary to trust.
-// Plain typed arrays take four times as long (tests/bench/images.ts measures it); both give the same bits.
+// Plain typed arrays take eight times as long or more (tests/bench/images.ts measures it); both give the same bits.
 //
 // A weighted sum of bytes with 32-bit weights c is done with 16-bit multiply-adds (i32x4.dot_i16x8_s), two taps at a time:
 // c = hi * 2^LOW_BITS + lo, so sum(c * p) = (sum(hi * p) << LOW_BITS) + sum(lo * p), exactly, modulo 2^32.

@@ -18,7 +18,10 @@ const [HAMMING_A, HAMMING_B] = [Math.fround(0.54), Math.fround(0.46)];
 const FILTERS: Record<Exclude<Resample, 'nearest'>, { support: number; at(x: number): number }> = {
   box: { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
-  hamming: { support: 1, at: (x) => (Math.abs(x) >= 1 ? 0 : sinc(x) * (HAMMING_A + HAMMING_B * Math.cos(x * Math.PI))) },
+  hamming: {
+    support: 1,
+    at: (x) => (Math.abs(x) >= 1 ? 0 : sinc(x) * (HAMMING_A + HAMMING_B * Math.cos(x * Math.PI))),
+  },
   bicubic: { support: 2, at: bicubic },
   lanczos: { support: 3, at: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };

@@ -37,7 +37,7 @@ export async function writeThumbnail(file: string, target: string, temporary: st
 export async function displayable(file: string, format: string): Promise<{ body: Uint8Array | null; type: string }> {
   const type = SHOWN_AS_IS[format];
   if (type && (format === 'jpeg' || format === 'gif' || format === 'avif')) return { body: null, type };
-  if (type && readHeader(await readImage(file)).orientation === 1) return { body: null, type };
+  if (type && readHeader(readImage(file)).orientation === 1) return { body: null, type };
   const body = await encode(file, (image) =>
     image.resize(WEBP_EDGE, WEBP_EDGE, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 92 }),
   );
@@ -46,7 +46,7 @@ export async function displayable(file: string, format: string): Promise<{ body:
 
 /** Shows as much of a damaged file as there is: that it is damaged is told elsewhere. */
 async function encode(file: string, finish: (image: Sharp) => Sharp): Promise<Uint8Array> {
-  const bytes = await readImage(file);
+  const bytes = readImage(file);
   const { format } = readHeader(bytes);
   const unsupported = unsupportedReason(format);
   if (unsupported) throw new Error(unsupported);
