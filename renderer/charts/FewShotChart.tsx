@@ -152,7 +152,7 @@ function Marks(props: MarksProps) {
       {lines.map((line) => (
         <LineShape key={line.series.key} line={line} plot={plot} />
       ))}
-      <Callouts found={callouts(series)} lines={lines} shots={shots} plot={plot} />
+      <Callouts found={callouts(series)} lines={lines} shots={shots} plot={plot} baselines={props.baselines} />
       <EndLabels lines={lines} plot={plot} manyModels={manyModels} />
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the pointer's way; the marks answer the keys. */}
       <rect

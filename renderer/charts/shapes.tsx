@@ -1,7 +1,7 @@
 // The shapes recharts does not draw: lines with fixed offsets, whiskers with caps, markers, crossings, labels at line ends.
 import type { AccuracyAxis, ShotsAxis } from '../../shared/chart/axis.ts';
 import type { Callout } from '../../shared/chart/crossings.ts';
-import { type Line, type Plot, placeCallouts, placeEndLabels } from '../../shared/chart/geometry.ts';
+import { baselineBoxes, type Line, type Plot, placeCallouts, placeEndLabels } from '../../shared/chart/geometry.ts';
 import { shorten, textWidth } from '../../shared/chart/layout.ts';
 import { type Point, type Series, seriesName } from '../../shared/chart/series.ts';
 import {
@@ -146,15 +146,18 @@ export function Callouts({
   lines,
   shots,
   plot,
+  baselines,
 }: {
   found: Callout[];
   lines: Line[];
   shots: ShotsAxis;
   plot: Plot;
+  baselines: { chance: number; majority: number } | null;
 }) {
+  const also = baselines ? baselineBoxes(Object.values(baselines), plot) : [];
   return (
     <g className="callouts">
-      {placeCallouts(found, lines, shots, plot, CALLOUT_SIZE).map(({ callout, at, box, text }) => {
+      {placeCallouts(found, lines, shots, plot, CALLOUT_SIZE, also).map(({ callout, at, box, text }) => {
         const below = box.y > at.y;
         const footX = Math.min(box.x + box.width - 14, Math.max(box.x + 14, at.x));
         return (

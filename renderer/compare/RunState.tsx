@@ -1,4 +1,4 @@
-// What stands above the chart: the demo's one line, progress while rows come, and what stopped a run with the way on.
+// What stands above the chart: the demo's one line, the answer, progress while rows come, and what stopped a run with the way on.
 import { useState } from 'react';
 import type { Comparison, ComparisonInfo, Job } from '../../shared/contract.ts';
 import { isActive, useCall, useJob, useMutationCall } from '../lab.ts';
@@ -12,22 +12,32 @@ export function RunState({ info, comparison }: { info: ComparisonInfo; compariso
   const job = useJob(info.jobId);
   return (
     <>
-      <DemoLine info={info} comparison={comparison} />
-      {job && job.status !== 'done' && <JobLine job={job} info={info} />}
+      <DemoLine info={info} />
+      {job && job.status !== 'done' ? <JobLine job={job} info={info} /> : <Answer comparison={comparison} />}
     </>
   );
 }
 
+/** The answer of a finished run, where its progress stood: nothing below it moves. */
+function Answer({ comparison }: { comparison: Comparison | undefined }) {
+  return (
+    <div className="row run-line">
+      <span className="clip strong">{comparison && whatIsSeen(comparison)}</span>
+      <span className="spacer" />
+      <span className="muted num nowrap">{comparison && rowsText(comparison)}</span>
+    </div>
+  );
+}
+
 /** Shown until there is a dataset of the user's own. */
-function DemoLine({ info, comparison }: { info: ComparisonInfo; comparison: Comparison | undefined }) {
+function DemoLine({ info }: { info: ComparisonInfo }) {
   const datasets = useCall('dataset.list', {}).data;
   const [closed, setClosed] = useState(false);
   const demo = datasets?.find((dataset) => dataset.id === info.datasetId)?.demo === true;
   if (!demo || closed || datasets?.some((dataset) => !dataset.demo)) return null;
-  const seen = comparison && comparison.status === 'done' ? whatIsSeen(comparison) : null;
   return (
     <Note kind="plain" actions={<FirstStepButtons />} onClose={() => setClosed(true)}>
-      <b>A demo:</b> small drawn pictures, seen by hog, a backbone without pretraining. {seen}
+      <b>A demo:</b> small drawn pictures, seen by hog, a backbone without pretraining.
     </Note>
   );
 }
@@ -46,7 +56,7 @@ function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
   if (job.status === 'running' || job.status === 'queued') {
     return (
       <>
-        <div className="row run-progress">
+        <div className="row run-line">
           <JobProgress job={job} />
           <span className="muted clip">{job.note}</span>
           <span className="spacer" />

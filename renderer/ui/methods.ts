@@ -1,7 +1,8 @@
-// A method has one name, one colour and one marker everywhere: chart, table, chips, reports.
+// What the window says of a method beside its name, colour and marker, which are shared with the exported charts.
+import { type Marker, METHOD_STYLES, METHOD_ORDER as ORDER } from '../../shared/chart/style.ts';
 import type { MethodId } from '../../shared/report.ts';
 
-export type MarkerShape = 'none' | 'circle' | 'diamond' | 'square' | 'triangle';
+export type MarkerShape = Marker;
 export type MethodLook = {
   name: string;
   /** In a sentence: "the probe passes zero-shot at 2 labels". */
@@ -14,47 +15,20 @@ export type MethodLook = {
   about: string;
 };
 
+const look = (id: MethodId, about: string): MethodLook => {
+  const { name, subject, token, marker, dash } = METHOD_STYLES[id];
+  return { name, short: subject, colour: `var(${token})`, marker, dashed: dash !== null, about };
+};
+
 export const METHODS: Record<MethodId, MethodLook> = {
-  'zero-shot': {
-    name: 'Zero-shot',
-    short: 'zero-shot',
-    colour: 'var(--m-zero)',
-    marker: 'none',
-    dashed: true,
-    about: 'Class names as captions; the nearest text wins. No labels; needs a model with a text side.',
-  },
-  'linear-probe': {
-    name: 'Linear probe',
-    short: 'the probe',
-    colour: 'var(--m-probe)',
-    marker: 'circle',
-    dashed: false,
-    about: 'Logistic regression on frozen features, C chosen on validation.',
-  },
-  discriminant: {
-    name: 'Discriminant',
-    short: 'the discriminant',
-    colour: 'var(--m-gda)',
-    marker: 'diamond',
-    dashed: false,
-    about: 'One Gaussian per class with a shared, shrunk covariance; closed form.',
-  },
-  'nearest-mean': {
-    name: 'Nearest mean',
-    short: 'the nearest mean',
-    colour: 'var(--m-mean)',
-    marker: 'square',
-    dashed: false,
-    about: 'The class whose mean feature is nearest. No hyper-parameter.',
-  },
-  knn: {
-    name: 'k-NN',
-    short: 'k-NN',
-    colour: 'var(--m-knn)',
-    marker: 'triangle',
-    dashed: false,
-    about: 'The nearest labelled images vote, k chosen on validation.',
-  },
+  'zero-shot': look(
+    'zero-shot',
+    'Class names as captions; the nearest text wins. No labels; needs a model with a text side.',
+  ),
+  'linear-probe': look('linear-probe', 'Logistic regression on frozen features, C chosen on validation.'),
+  discriminant: look('discriminant', 'One Gaussian per class with a shared, shrunk covariance; closed form.'),
+  'nearest-mean': look('nearest-mean', 'The class whose mean feature is nearest. No hyper-parameter.'),
+  knn: look('knn', 'The nearest labelled images vote, k chosen on validation.'),
 };
 /** The order of lists and tables. */
-export const METHOD_ORDER: MethodId[] = ['zero-shot', 'linear-probe', 'discriminant', 'nearest-mean', 'knn'];
+export const METHOD_ORDER: MethodId[] = [...ORDER];

@@ -42,17 +42,19 @@ const subject = (one: Series, manyModels: boolean): string =>
 
 const place = (shots: Shots): string => (shots === 'all' ? 'with all labels' : `at ${labelsPerClass(shots)}`);
 
+/** `every`: those passing are all the methods there are beside the one passed. */
 function sentence(
   passing: readonly Series[],
   over: Series,
   where: { shots: Shots; before: Shots | null },
   manyModels: boolean,
+  every = false,
 ): string {
   const oneModel = passing.every((one) => one.model === over.model);
-  const names = listed(passing.map((one) => subject(one, manyModels && !oneModel)));
+  const names = every ? 'every other method' : listed(passing.map((one) => subject(one, manyModels && !oneModel)));
   const passed = subject(over, manyModels && !oneModel);
   const tail = manyModels && oneModel ? `, ${over.model}` : '';
-  const many = passing.length > 1;
+  const many = passing.length > 1 && !every;
   const count = place(where.shots);
   if (where.before === null) return `${names} ${many ? 'are' : 'is'} above ${passed} already ${count}${tail}`;
   return `${names} ${many ? 'pass' : 'passes'} ${passed} ${count}${tail}`;
@@ -80,7 +82,9 @@ function firstOver(flat: Series, series: readonly Series[], manyModels: boolean)
   const where = found[0]?.where;
   if (!where) return null;
   const passing = found.filter((other) => other.where.shots === where.shots).map((other) => other.one);
-  return { sentence: sentence(passing, flat, where, manyModels), over: flat, passing, ...where };
+  const lines = series.filter((one) => !one.flat && one.model === flat.model);
+  const every = passing.length > 2 && passing.length === lines.length;
+  return { sentence: sentence(passing, flat, where, manyModels, every), over: flat, passing, ...where };
 }
 
 /** Every change of the lead, in order. */

@@ -3,7 +3,7 @@ import type { Crossing, PairedDifference, Report, SummaryRow } from '../report.t
 import { type AccuracyAxis, accuracyAxis, labelledTicks, type ShotsAxis, shotsAxis } from './axis.ts';
 import { callouts, crossingSentences } from './crossings.ts';
 import { describeChart } from './describe.ts';
-import { type Line, type Plot, placeCallouts, placeEndLabels, placeLines, plotOf } from './geometry.ts';
+import { baselineBoxes, type Line, type Plot, placeCallouts, placeEndLabels, placeLines, plotOf } from './geometry.ts';
 import { shorten, textWidth, wrap } from './layout.ts';
 import { type Series, seriesOf, shotsOf } from './series.ts';
 import { CHART_COLOURS, type ChartColours, METHOD_STYLES, markerPath, modelStyle, type Theme } from './style.ts';
@@ -217,9 +217,10 @@ function markShape(
   });
 }
 
-function calloutBody({ series, lines, shots, plot, colours }: Draw): string {
-  return placeCallouts(callouts(series), lines, shots, plot, LABEL_SIZE)
-    .map(({ at, box, text: words, callout }) => {
+function calloutBody({ input, series, lines, shots, plot, colours }: Draw): string {
+  const words = input.baselines ? baselineBoxes(Object.values(input.baselines), plot) : [];
+  return placeCallouts(callouts(series), lines, shots, plot, LABEL_SIZE, words)
+    .map(({ at, box, text: sentence, callout }) => {
       const foot = {
         x: Math.min(box.x + box.width - 14, Math.max(box.x + 14, at.x)),
         y: box.y > at.y ? box.y : box.y + box.height,
@@ -229,7 +230,7 @@ function calloutBody({ series, lines, shots, plot, colours }: Draw): string {
           ? ''
           : element('circle', { cx: at.x, cy: at.y, r: 6, fill: 'none', stroke: colours.text, 'stroke-width': 1.5 });
       const pill = element('rect', { ...box, rx: Math.min(12, box.height / 2), fill: colours.text });
-      const rows = words
+      const rows = sentence
         .map((row, i) => text(box.x + 12, box.y + 16 + i * 16, row, { fill: colours.background }))
         .join('');
       return line(at.x, at.y + (box.y > at.y ? 6 : -6), foot.x, foot.y, colours.text) + ring + pill + rows;

@@ -82,15 +82,21 @@ export type PlacedCallout = {
 
 const PADDING = { x: 12, y: 5 };
 
-/** Sentences with their leader lines, placed where they cover the fewest marks. */
+/** Where the words of the baselines stand: at the right, above their lines. */
+export function baselineBoxes(values: readonly number[], plot: Plot): Box[] {
+  return values.map((value) => ({ x: plot.right - 160, y: plot.y(value) - 16, width: 160, height: 16 }));
+}
+
+/** Sentences with their leader lines, placed where they cover the fewest marks and nothing of `also`. */
 export function placeCallouts(
   found: readonly Callout[],
   lines: readonly Line[],
   axis: ShotsAxis,
   plot: Plot,
   size: number,
+  also: readonly Box[] = [],
 ): PlacedCallout[] {
-  const taken = lines.flatMap((line) => covered(line, plot));
+  const taken = [...also, ...lines.flatMap((line) => covered(line, plot))];
   const area = {
     x: plot.left + 4,
     y: plot.top + 2,
