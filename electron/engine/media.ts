@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Engine } from './context.ts';
+import { fsReason } from './datasets/fs-reason.ts';
 import { wholeMs } from './datasets/read-file.ts';
-import { fsReason } from './datasets/roots.ts';
 
 type Source = { root: string; path: string; hash: string; size: number; mtime: number; format: string; status: string };
 

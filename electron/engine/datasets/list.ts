@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CsvError, parse } from 'csv-parse';
 import { LabError, type Split } from '../../../shared/contract.ts';
+import { fsReason } from './fs-reason.ts';
 import { className, splitNamed } from './layout.ts';
-import { fsReason } from './roots.ts';
 
 /** One file as the list names it. `fault` says why the row itself cannot be used; the file is then not read. */
 export type ListEntry = { path: string; label: string | null; split: Split | null; fault: string | null };

@@ -3,7 +3,7 @@ import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type ImageHeader, readHeader, unsupportedReason } from '../images/header.ts';
-import { fsReason } from './roots.ts';
+import { fsReason } from './fs-reason.ts';
 
 /** A file to look at, with what is known of it (mtime in whole ms; -1 when it is new). */
 export type FileToRead = { path: string; size: number; mtime: number };

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { LabError, type RescanResult } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
 import { finishScan } from './finish.ts';
+import { fsReason } from './fs-reason.ts';
 import { refuseTwin } from './import.ts';
 import { isListName } from './list.ts';
-import { fsReason } from './roots.ts';
 import { type ScanHooks, scanFiles } from './scan.ts';
 import { type DatasetRow, datasetChanged, datasetRow } from './store.ts';
 

@@ -5,26 +5,8 @@ import { setImmediate as breath } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { type ErrorCode, LabError } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
+import { fsReason } from './fs-reason.ts';
 import { type DatasetRow, datasetChanged, datasetRow } from './store.ts';
-
-const REASONS: Record<string, string> = {
-  ENOENT: 'the file is not there',
-  ENOTDIR: 'the file is not there',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EISDIR: 'it is a folder',
-  ELOOP: 'a link that leads back to itself',
-  ENAMETOOLONG: 'the name is too long for this system',
-  EIO: 'the disk could not read it',
-  EBUSY: 'another program holds it',
-  EMFILE: 'too many files are open',
-};
-
-/** What a file system error means, in words. */
-export function fsReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return (code && REASONS[code]) || (code ? `${code}: ${message}` : String(message));
-}
 
 /**
  * Null when the folder can be listed and holds something; else why it counts as unplugged. A bare mount point is empty.

@@ -3,7 +3,7 @@ import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { IMAGE_EXTENSIONS } from '../images/header.ts';
-import { fsReason } from './roots.ts';
+import { fsReason } from './fs-reason.ts';
 
 export type WalkHooks = {
   signal?: AbortSignal;

@@ -5,8 +5,8 @@ import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { type FolderListing, type Handlers, LabError } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
+import { fsReason } from '../datasets/fs-reason.ts';
 import { isListName } from '../datasets/list.ts';
-import { fsReason } from '../datasets/roots.ts';
 import { byNature, isHidden, isImageName } from '../datasets/walk.ts';
 
 const COUNT_MS = 300; // folders that are not counted by then show no count
