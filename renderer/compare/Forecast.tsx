@@ -30,7 +30,7 @@ export function Forecast({ choice, dataset, models, missing }: Props) {
         <dt>Rows</dt>
         <dd>{plural(rowsAsked(choice, models), 'row')} of the chart</dd>
         <dt>Methods</dt>
-        <dd>{methods.length > 0 ? listed(methods) : 'none'}</dd>
+        <dd>{methods.length > 0 ? listed(methods).replace('k-NN', 'k\u2011NN') : 'none'}</dd>
         <dt>Embedding</dt>
         <dd>
           {all

@@ -22,7 +22,7 @@ export function RunState({ info, comparison }: { info: ComparisonInfo; compariso
 function Answer({ comparison }: { comparison: Comparison | undefined }) {
   return (
     <div className="row run-line">
-      <span className="clip strong">{comparison && whatIsSeen(comparison)}</span>
+      <span className="clip">{comparison && whatIsSeen(comparison)}</span>
       <span className="spacer" />
       <span className="muted num nowrap">{comparison && rowsText(comparison)}</span>
     </div>

@@ -91,9 +91,9 @@ export function whatIsSeen(comparison: Comparison): string | null {
     );
   if (!row) return null;
   const where = row.shots === 0 ? 'without labels' : `with ${labelsPerClass(row.shots)}`;
-  const chance = comparison.baselines ? `; guessing gives ${percent(comparison.baselines.chance)} %` : '';
+  const chance = comparison.baselines ? `; chance ${percent(comparison.baselines.chance)} %` : '';
   const on = comparison.models.length > 1 ? ` on ${row.model}` : '';
-  return `${METHOD_STYLES[row.method].name}${on} is best ${where}: ${percent(row.mean)} % right${chance}.`;
+  return `${METHOD_STYLES[row.method].name}${on} is best ${where}: ${percent(row.mean)} %${chance}.`;
 }
 
 /** "k-NN on hog, 16 labels per class, seed 2" */

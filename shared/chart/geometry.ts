@@ -39,10 +39,15 @@ export function plotOf(area: Box, shots: ShotsAxis, accuracy: ReturnType<typeof 
 
 /** Marks of every line, nudged apart by a fixed offset per line so that whiskers at one shot count stay readable. */
 export function placeLines(series: readonly Series[], axis: ShotsAxis, plot: Plot): Line[] {
-  const curved = series.filter((one) => !one.flat);
+  // A run laid over the chart shares the offsets of the run below: its lines stand elsewhere, and are dashed.
+  const curved = series.filter((one) => !one.flat && one.run === null);
   const offsets = nudges(curved.length, tickGap(axis, plot.right - plot.left));
+  const offsetOf = (one: Series) => {
+    const own = curved.indexOf(one);
+    return offsets[own >= 0 ? own : curved.findIndex((other) => other.method === one.method)] ?? 0;
+  };
   return series.map((one) => {
-    const offset = one.flat ? 0 : offsets[curved.indexOf(one)]!;
+    const offset = one.flat ? 0 : offsetOf(one);
     const marks = one.points.map((point) => {
       const x = one.flat ? plot.right : plot.x(shotsX(axis, point.shots)) + offset;
       return { point, x, y: plot.y(point.mean), whisker: one.flat ? null : whisker(point, plot) };
