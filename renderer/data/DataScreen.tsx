@@ -203,7 +203,7 @@ function Counts({ dataset, shown }: { dataset: Dataset; shown: number | null }) 
   return (
     <div className="row small muted num counts">
       <span>
-        {shown !== null && shown !== dataset.items ? `${count(shown)} shown · ` : ''}
+        {shown !== null && shown !== dataset.files ? `${count(shown)} shown · ` : ''}
         {count(dataset.items)} of {count(dataset.files)} files usable
       </span>
       <span>

@@ -21,7 +21,7 @@ type FiltersProps = {
 /** The views worth offering: all, and each kind of trouble that there is. */
 export function views(dataset: Dataset): { value: View; label: string; note: string }[] {
   const all: { value: View; label: string; n: number }[] = [
-    { value: 'all', label: 'All', n: dataset.items },
+    { value: 'all', label: 'All', n: dataset.files },
     { value: 'problems', label: 'Problems', n: dataset.problems },
     { value: 'duplicates', label: 'Duplicates', n: dataset.duplicates },
     { value: 'leaks', label: 'Leaks', n: dataset.leaks },
@@ -38,7 +38,7 @@ export function Filters({ dataset, view, filter, onView, onFilter }: FiltersProp
     (split) => dataset.classes.some((each) => each[split] > 0) || filter.split === split,
   );
   return (
-    <div className="row wrap">
+    <div className="row filters">
       <Segments label="Which part" value={view} options={views(dataset)} onValue={onView} />
       <span className="spacer" />
       {view === 'all' && (
@@ -100,13 +100,7 @@ function TextSearch({ value, onValue }: { value: string; onValue(value: string):
   return (
     <span className="search">
       <Search size={14} aria-hidden="true" />
-      <TextField
-        id="data-search"
-        label="Search by file name"
-        placeholder="Part of a file's path"
-        value={text}
-        onValue={setText}
-      />
+      <TextField id="data-search" label="Search by file name" placeholder="File name" value={text} onValue={setText} />
       {text !== '' && <IconButton label="Clear the search" icon={<X size={12} />} onClick={() => setText('')} />}
     </span>
   );

@@ -19,7 +19,7 @@ export function Problems({ dataset }: { dataset: Dataset }) {
           <thead>
             <tr>
               <th>file</th>
-              <th>why it cannot be used</th>
+              <th className="why">why it cannot be used</th>
             </tr>
           </thead>
           <tbody>

@@ -39,7 +39,7 @@ export function Doctor({ info }: { info: AppInfo }) {
             {doctor.data.checks.map((check) => (
               <tr key={check.name}>
                 <td className="nowrap">{check.name}</td>
-                <td className={check.ok ? 'good nowrap' : 'bad nowrap'}>{check.ok ? '✓ works' : '✕ not'}</td>
+                <State check={check} />
                 <td className="muted detail">{check.detail}</td>
               </tr>
             ))}
@@ -53,4 +53,11 @@ export function Doctor({ info }: { info: AppInfo }) {
       </div>
     </Section>
   );
+}
+
+/** A device that this machine does not have is no fault. */
+function State({ check }: { check: { ok: boolean; detail: string } }) {
+  if (!check.ok) return <td className="bad nowrap">✕ does not work</td>;
+  if (check.detail.startsWith('not available')) return <td className="muted nowrap">– not here</td>;
+  return <td className="good nowrap">✓ works</td>;
 }

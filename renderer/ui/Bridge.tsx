@@ -1,5 +1,6 @@
 // The strip under the top bar: the engine's death, and notices that no call was waiting for.
 import { useEffect, useState } from 'react';
+import { isDesktop } from '../host.ts';
 import { line, useLine } from '../lab.ts';
 import { Button, Note } from './controls.tsx';
 import { go } from './navigation.ts';
@@ -12,19 +13,7 @@ export function Bridge() {
   const told = useStore(notices);
   return (
     <div className="bridge">
-      {status === 'lost' && (
-        <Note
-          kind="warn"
-          actions={
-            <Button size="small" onClick={() => go('runs', {})}>
-              Open Runs
-            </Button>
-          }
-        >
-          <b>The engine stopped. Restarting…</b> What was running can be resumed under Runs. Nothing that was saved is
-          lost.
-        </Note>
-      )}
+      {status === 'lost' && <Lost />}
       {status === 'connecting' && late && <Note kind="plain">Waiting for the engine to start.</Note>}
       {told.map((notice) => (
         <Note
@@ -36,6 +25,29 @@ export function Bridge() {
         </Note>
       ))}
     </div>
+  );
+}
+
+/** The window starts a new engine by itself; a browser's engine is the server, and a new one has another address. */
+function Lost() {
+  if (!isDesktop)
+    return (
+      <Note kind="warn">
+        <b>The lab was stopped.</b> Start it again with npm start and open the address it prints. Nothing that was saved
+        is lost; what was running can be resumed under Runs.
+      </Note>
+    );
+  return (
+    <Note
+      kind="warn"
+      actions={
+        <Button size="small" onClick={() => go('runs', {})}>
+          Open Runs
+        </Button>
+      }
+    >
+      <b>The engine stopped. Restarting…</b> What was running can be resumed under Runs. Nothing that was saved is lost.
+    </Note>
   );
 }
 

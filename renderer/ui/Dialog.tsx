@@ -53,7 +53,7 @@ export function Confirm({ action, danger = false, busy = false, error, onConfirm
         </>
       }
     >
-      <div>{rest.children}</div>
+      <div className="stack">{rest.children}</div>
       <ErrorNote error={error} />
     </Dialog>
   );

@@ -129,3 +129,32 @@ test('after a restart everything is there, and a folder that is away is offline,
   await expect(data.main.getByText('The folder cannot be reached:')).toBeVisible({ timeout: 20_000 });
   renameSync(`${folder}-unplugged`, folder);
 });
+
+test('a dropped folder: a browser cannot tell its path, says so and offers its own way', async ({ lab }) => {
+  test.skip(lab.host === 'electron', 'a drop made by a script carries no path there');
+  await frame(lab.page).goTo('Data');
+  await lab.page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['x'], 'photo.jpg'));
+    window.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+  });
+  await expect(lab.page.getByRole('dialog')).toContainText('A browser does not tell where a dropped file lies.');
+  await lab.page.keyboard.press('Escape');
+  await expect(lab.page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('go to anything: a dataset by a part of its name, and the sheet of keys', async ({ lab }) => {
+  await importFolder(lab, await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 4));
+  await frame(lab.page).goTo('Settings');
+  await lab.page.keyboard.press('Control+k');
+  await lab.page.keyboard.type('anim');
+  await expect(lab.page.getByRole('option', { name: /animals.*dataset/ })).toBeVisible();
+  await lab.page.keyboard.press('Enter');
+  await expect(dataScreen(lab.page).grid).toBeVisible();
+  await lab.page.keyboard.press('?');
+  const sheet = lab.page.getByRole('dialog', { name: 'Keys' });
+  await expect(sheet).toContainText('Compare methods on this');
+  await expect(sheet).toContainText('Go to Models');
+  await lab.page.keyboard.press('Escape');
+  await expect(sheet).toHaveCount(0);
+});
