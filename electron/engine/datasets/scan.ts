@@ -200,7 +200,7 @@ async function settle(scan: Scan): Promise<void> {
   result.changed += changes.length;
   result.added += additions.length;
   result.deleted += gone.filter((item) => !item.path.endsWith('/')).length;
-  hooks.progress?.(scan.found, scan.found, 'settling what moved');
+  if (moves.length + changes.length + gone.length > 0) hooks.progress?.(scan.found, scan.found, 'settling what moved');
   await inSlices(scan, moves, ({ item, taken }) => {
     const known = knownById(scan, item.id);
     if (known) writer.move(known, taken);
