@@ -1,20 +1,31 @@
-// Linear probes as the grid fits them: shots 1,2,4,8,16 x 10 seeds x seven strengths, each to the optimum.
+// Linear probes as the grid fits them: shots 1,2,4,8,16 x 10 seeds x seven strengths, each to the optimum. The seconds hold
+// everything after reading: threads starting, Gram matrices, fits and scoring the test items. X is taken as it is.
 // probe-reference.py fits the same ones with scikit-learn; --draws hands it the same training items.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parse } from 'csv-parse/sync';
+import { Tinypool } from 'tinypool';
 import { readNpy } from '../../electron/engine/npy.ts';
-import { createLogistic, type LogisticFit } from '../../electron/engine/numeric/logistic.ts';
-import { dotAll, gatherRows, normaliseRows } from '../../electron/engine/numeric/matrix.ts';
-import { drawSeed, planDraw, TEST, TRAIN, UNUSED } from '../../shared/protocol.ts';
+import { normaliseRows } from '../../electron/engine/numeric/matrix.ts';
+import { planDraw, TEST, TRAIN, UNUSED } from '../../shared/protocol.ts';
+import { fitSeed, type SeedResult } from './probe-seed.ts';
 
-export const usage = 'probe --features X.npy --labels y.csv [--seeds 10] [--normalise] [--draws OUT.json] [--json]';
+export const usage =
+  'probe --features X.npy --labels y.csv [--seeds 10] [--threads N] [--normalise] [--draws OUT.json] [--json]';
 
 const SHOTS = [1, 2, 4, 8, 16];
 /** Weak to strong, so that each fit starts from its neighbour. */
 const STRENGTHS = [1e-6, 1e-4, 1e-2, 1, 1e2, 1e4, 1e6];
 
 type Data = { x: Float32Array; dim: number; classes: string[]; labels: Int32Array; split: Uint8Array };
+
+/** A copy that worker threads see too. */
+function shared(data: ArrayLike<number>): Float32Array {
+  const out = new Float32Array(new SharedArrayBuffer(data.length * 4));
+  out.set(data);
+  return out;
+}
 
 function read(featuresFile: string, labelsFile: string): Data {
   const { shape, data } = readNpy(readFileSync(featuresFile), featuresFile);
@@ -30,7 +41,7 @@ function read(featuresFile: string, labelsFile: string): Data {
     throw new Error(`${labelsFile} needs the columns label and split.`);
   const classes = [...new Set(rows.map((r) => r.label!).filter(Boolean))].sort();
   return {
-    x: Float32Array.from(data),
+    x: shared(data),
     dim,
     classes,
     labels: Int32Array.from(rows, (r) => classes.indexOf(r.label!)),
@@ -40,23 +51,6 @@ function read(featuresFile: string, labelsFile: string): Data {
   };
 }
 
-/** Test accuracy of several heads at once: their weights are stacked into one matrix product. */
-function accuracies(x: Float32Array, labels: Int32Array, dim: number, k: number, fits: LogisticFit[]): number[] {
-  const stacked = new Float32Array(fits.length * k * dim);
-  for (const [f, fit] of fits.entries()) stacked.set(fit.weights, f * k * dim);
-  const scores = dotAll(x, labels.length, stacked, fits.length * k, dim);
-  return fits.map((fit, f) => {
-    let right = 0;
-    labels.forEach((label, i) => {
-      const at = (c: number) => scores[(i * fits.length + f) * k + c]! + fit.bias[c]!;
-      let best = 0;
-      for (let c = 1; c < k; c++) if (at(c) > at(best)) best = c;
-      if (best === label) right++;
-    });
-    return right / labels.length;
-  });
-}
-
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -64,6 +58,7 @@ export async function run(args: string[]): Promise<void> {
       features: { type: 'string' },
       labels: { type: 'string' },
       seeds: { type: 'string', default: '10' },
+      threads: { type: 'string', default: String(availableParallelism()) },
       normalise: { type: 'boolean' },
       draws: { type: 'string' },
       json: { type: 'boolean' },
@@ -74,42 +69,41 @@ export async function run(args: string[]): Promise<void> {
   if (values.normalise) normaliseRows(x, dim);
   const plan = planDraw({ classes, labels, split, shots: SHOTS });
   for (const { reason } of plan.omitted) process.stderr.write(`left out: ${reason}\n`);
-  const testX = gatherRows(x, dim, plan.test);
-  const testY = plan.test.map((i) => labels[i]!);
-  const draws: { seed: number; shots: number | 'all'; train: number[] }[] = [];
-  const perStrength = STRENGTHS.map(() => 0);
-  let [fits, sum, products] = [0, 0, 0];
+  const count = (name: 'seeds' | 'threads') => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`--${name} is a whole number from 1 on, not "${values[name]}".`);
+    return value;
+  };
+  const seeds = Array.from({ length: count('seeds') }, (_, seed) => seed);
+  const threads = Math.min(count('threads'), seeds.length);
 
   const started = performance.now();
-  for (let seed = 0; seed < Number(values.seeds); seed++) {
-    for (const row of drawSeed(plan, seed)) {
-      const problem = createLogistic(
-        gatherRows(x, dim, row.train),
-        row.train.map((i) => labels[i]!),
-        dim,
-        classes.length,
-      );
-      const solved = STRENGTHS.map((C) => problem.solve(C));
-      accuracies(testX, testY, dim, classes.length, solved).forEach((accuracy, c) => {
-        perStrength[c]! += accuracy;
-        sum += accuracy;
-      });
-      fits += solved.length;
-      products += solved.reduce((total, fit) => total + fit.products, 0);
-      draws.push({ seed, shots: row.shots, train: [...row.train] });
-    }
-  }
+  const task = { x, dim, classes: classes.length, labels, plan, strengths: STRENGTHS };
+  const filename = new URL('./probe-seed.ts', import.meta.url).href;
+  const pool = threads > 1 ? new Tinypool({ filename, minThreads: threads, maxThreads: threads }) : null;
+  const results: SeedResult[] = await Promise.all(
+    seeds.map((seed) => (pool ? pool.run({ ...task, seed }, { name: 'fitSeed' }) : fitSeed({ ...task, seed }))),
+  );
   const seconds = (performance.now() - started) / 1000;
+  await pool?.destroy();
+  const draws = results.flatMap((r) => r.draws);
+  const fits = draws.length * STRENGTHS.length;
+  const products = results.reduce((total, r) => total + r.products, 0);
+  const perStrength = STRENGTHS.map((_, c) => results.reduce((total, r) => total + r.accuracy[c]!, 0));
+  const sum = perStrength.reduce((a, b) => a + b, 0);
   if (fits === 0) throw new Error('There is nothing to fit.');
   if (values.draws)
     writeFileSync(values.draws, JSON.stringify({ normalise: values.normalise === true, strengths: STRENGTHS, draws }));
-  const byC = Object.fromEntries(STRENGTHS.map((C, c) => [C, (perStrength[c]! * STRENGTHS.length) / fits]));
+  const byC = Object.fromEntries(
+    STRENGTHS.map((C, c) => [C.toExponential(), (perStrength[c]! * STRENGTHS.length) / fits]),
+  );
   if (!values.json) {
     process.stdout.write(
-      `${classes.length} classes x ${dim} dimensions, ${testY.length} test items; ${fits} fits, ${products} Hessian products, one thread\n`,
+      `${classes.length} classes x ${dim} dimensions, ${plan.test.length} test items; ${fits} fits, ${products} Hessian products, ${threads} threads\n`,
     );
     for (const [C, accuracy] of Object.entries(byC))
       process.stdout.write(`  C ${C}: ${(100 * accuracy).toFixed(2)} %\n`);
   }
-  process.stdout.write(`${JSON.stringify({ fits, seconds, meanAccuracy: sum / fits, byC, threads: 1 })}\n`);
+  process.stdout.write(`${JSON.stringify({ fits, seconds, meanAccuracy: sum / fits, byC, threads })}\n`);
 }

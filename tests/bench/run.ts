@@ -1,15 +1,14 @@
 // `npm run bench -- NAME ...`: runs tests/bench/NAME.ts. A bench exports `usage` (one line) and `run(args)`.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export type Bench = { usage: string; run(args: string[]): Promise<void> };
 
-/** Files here that are not benches. */
-const HELPERS = ['run'];
+const source = (name: string) => readFileSync(new URL(`./${name}.ts`, import.meta.url), 'utf8');
 
 const names = readdirSync(new URL('.', import.meta.url))
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => file.endsWith('.ts') && file !== 'run.ts')
   .map((file) => file.slice(0, -3))
-  .filter((name) => !HELPERS.includes(name))
+  .filter((name) => /^export const usage\b/m.test(source(name)))
   .sort();
 
 const load = async (name: string): Promise<Bench> => (await import(`./${name}.ts`)) as Bench;

@@ -7,7 +7,7 @@ const B_BLOCK = 1024;
 
 let shared: Kernels | undefined;
 
-/** Copies rows [from, from+count) of `source` (width k) to `target` (width kp), the rest of it zero. */
+/** Copies rows [from, from+count) of `source` (width k) to `target` (width kp, the rest of each row zero); rows beyond are never read out. */
 function copyRows(
   source: Float32Array,
   from: number,
@@ -16,6 +16,10 @@ function copyRows(
   target: Float32Array,
   kp: number,
 ): void {
+  if (kp === k) {
+    target.set(source.subarray(from * k, (from + count) * k));
+    return;
+  }
   target.fill(0);
   for (let i = 0; i < count; i++) target.set(source.subarray((from + i) * k, (from + i + 1) * k), i * kp);
 }
