@@ -48,7 +48,7 @@ export function Filters({ dataset, view, filter, onView, onFilter }: FiltersProp
             label="Class"
             value={filter.label === null ? NO_CLASS : (filter.label ?? ANY)}
             options={[
-              { value: ANY, label: 'Every class' },
+              { value: ANY, label: 'Any class' },
               ...(dataset.labelled < dataset.items ? [{ value: NO_CLASS, label: 'Without a label' }] : []),
               ...dataset.classes.map((each) => ({
                 value: each.name,
@@ -63,7 +63,7 @@ export function Filters({ dataset, view, filter, onView, onFilter }: FiltersProp
               label="Split"
               value={filter.split ?? ANY}
               options={[
-                { value: ANY, label: 'Every split' },
+                { value: ANY, label: 'Any split' },
                 ...splits.map((split) => ({ value: split as string, label: split })),
               ]}
               onValue={(value) => set({ split: value === ANY ? undefined : (value as 'train') })}

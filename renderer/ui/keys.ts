@@ -61,12 +61,11 @@ export function matches(keys: string, event: Pressed): boolean {
 const PRESSED = 'button, a, summary, [role=button], [role=option], [role=checkbox]';
 const TYPING = 'input:not([type=checkbox], [type=radio], [type=button]), textarea, [contenteditable=true]';
 
-/** Whether keys without a modifier belong to the element: a text field, an open list, a dialog. */
+/** Whether keys without a modifier belong to the element: a text field, a dialog, an open list or menu. */
 function ownsPlainKeys(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&
-    (target.matches(TYPING) ||
-      target.closest('[role=dialog], [role=alertdialog], [role=listbox], [role=menu]') !== null)
+    (target.matches(TYPING) || target.closest('[role=dialog], [role=alertdialog], .positioner') !== null)
   );
 }
 

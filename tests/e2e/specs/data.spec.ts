@@ -85,7 +85,9 @@ test('another split, another name, a file more, a folder moved, and off the list
   const data = dataScreen(page);
   await expect(data.details).toContainText('drawn per class, seed 0, 20 % test');
 
-  await data.choose('Change the split');
+  // By key, from the grid: a list that has the focus leaves other keys to the screen.
+  await data.grid.focus();
+  await page.keyboard.press('s');
   await page.getByRole('textbox', { name: 'Test, percent of each class' }).fill('40');
   await page.getByRole('textbox', { name: 'Seed' }).fill('3');
   await page.getByRole('button', { name: 'Use this split' }).click();
