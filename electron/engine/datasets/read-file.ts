@@ -28,6 +28,7 @@ export type Reading = {
 };
 
 const WHOLE = 32 << 20; // larger files go through in pieces of this size; their header is read from the first
+const LARGEST = 1 << 30; // no header is looked for behind the first piece of a larger file
 let buffer = Buffer.allocUnsafeSlow(1 << 20);
 
 /** Never throws: what goes wrong is the reading's reason. `respell` tries other spellings of a name that is not there. */
@@ -79,12 +80,23 @@ function readBytes(full: string, reading: Reading): void {
     reading.mtime = wholeMs(info.mtimeMs);
     const head = info.size > WHOLE ? hashInPieces(fd, reading) : hashWhole(fd, info.size, reading);
     try {
-      fillIn(readHeader(head), reading);
+      fillIn(headerOf(fd, head, info.size), reading);
     } catch (error) {
       reading.reason = (error as Error).message;
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+/** A large TIFF may keep its header behind its pixels: then, and only then, the rest is read too. */
+function headerOf(fd: number, head: Uint8Array, size: number): ImageHeader {
+  try {
+    return readHeader(head);
+  } catch (error) {
+    if (size <= WHOLE || size > LARGEST) throw error;
+    const all = Buffer.allocUnsafeSlow(size);
+    return readHeader(all.subarray(0, fill(fd, all, 0)));
   }
 }
 
@@ -113,11 +125,11 @@ function hashInPieces(fd: number, reading: Reading): Uint8Array {
   return head;
 }
 
-/** Reads until the buffer is full or the file ends; network folders give less than asked for. */
-function fill(fd: number, into: Buffer): number {
+/** Reads on (or from `start`) until the buffer is full or the file ends; network folders give less than asked for. */
+function fill(fd: number, into: Buffer, start: number | null = null): number {
   let got = 0;
   while (got < into.length) {
-    const n = readSync(fd, into, got, into.length - got, null);
+    const n = readSync(fd, into, got, into.length - got, start === null ? null : start + got);
     if (n === 0) break;
     got += n;
   }

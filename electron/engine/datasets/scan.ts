@@ -191,7 +191,7 @@ async function takeBatch(scan: Scan, batch: Taken[], moves: boolean): Promise<vo
 async function settle(scan: Scan): Promise<void> {
   const { dataset, hooks, writer, result } = scan;
   const missing = await missingItems(scan);
-  if (missing.length > 0 || scan.waiting.length > 0) {
+  if (missing.length + scan.waiting.length + scan.unreadable.length > 0) {
     const why = await whyUnreachable(dataset.root);
     if (why) throw offlineError(dataset, why);
   }

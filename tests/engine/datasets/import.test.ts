@@ -1,5 +1,6 @@
 // Importing real folders of images: every layout, every kind of bad file, and being cut off.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
@@ -140,6 +141,38 @@ test('every file that cannot be used is listed with its reason and the rest goes
   expect(page(datasetId, { label: 'b' }).items[0]).toMatchObject({ format: 'jpeg', status: 'ok' });
   expect(getDataset(lab.engine.db, datasetId)).toMatchObject({ files: 7, items: 2, problems: 5 });
 });
+
+test('a file of more than 32 MB is hashed in pieces, and its header found behind its pixels too', async () => {
+  const tiff = await sharp({ create: { width: 4000, height: 3000, channels: 3, background: '#123456' } })
+    .tiff({ compression: 'none' })
+    .toBuffer();
+  const padded = Buffer.concat([await jpeg(1, 30, 20), Buffer.alloc(33 << 20, 3)]);
+  expect(tiff.length).toBeGreaterThan(33 << 20);
+  put(lab.folder, { 'a/scan.tif': tiff, 'a/padded.jpg': padded });
+  const { datasetId, problems } = await importFolder(lab.engine, { path: lab.folder });
+  expect(problems).toBe(0);
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  expect(page(datasetId).items.map(({ hash, width, height, size }) => [hash, width, height, size])).toEqual([
+    [sha256(padded), 30, 20, padded.length],
+    [sha256(tiff), 4000, 3000, tiff.length],
+  ]);
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'a name that is no valid Unicode is listed with the way out (Linux)',
+  async () => {
+    put(lab.folder, { 'a/1.jpg': await jpeg(1) });
+    writeFileSync(
+      Buffer.concat([Buffer.from(`${lab.folder}/a/`), Buffer.from([0xff, 0xfe]), Buffer.from('.jpg')]),
+      await jpeg(2),
+    );
+    const { datasetId, items } = await importFolder(lab.engine, { path: lab.folder });
+    expect(items).toBe(1);
+    expect(listProblems(lab.engine, datasetId).map(({ reason }) => reason)).toEqual([
+      'its name is not valid Unicode: rename it',
+    ]);
+  },
+);
 
 test('formats are told by content; orientation turns width and height', async () => {
   const raw = sharp({ create: { width: 30, height: 20, channels: 3, background: '#a03060' } });
