@@ -1,0 +1,111 @@
+// The Compare screen by keyboard and pointer: points, confusions, seeds, overlays, exports, captions, deletion.
+
+import { EXPORTS } from '../../../shared/urls.ts';
+import { drawFolder } from '../images.ts';
+import { expect, type Lab, test } from '../launch.ts';
+import { compareScreen } from '../pages/compare.ts';
+import { importFolder } from '../pages/data.ts';
+
+const CLASSES = ['red', 'lime', 'teal', 'plum'];
+
+/** A run of hog on drawn images: 4 methods at 1, 2 and 4 labels. Returns its number of rows. */
+async function compareDrawn(lab: Lab, seeds: number): Promise<number> {
+  await importFolder(lab, await drawFolder(`${lab.dir}/drawn`, CLASSES, 15));
+  await lab.page.getByRole('button', { name: 'Compare methods on this' }).click();
+  return startRun(lab, seeds);
+}
+
+async function startRun(lab: Lab, seeds: number): Promise<number> {
+  const compare = compareScreen(lab.page);
+  await compare.setSeeds(seeds);
+  for (const shots of ['8 labels per class', '16 labels per class']) await compare.shots(shots).click();
+  await expect(lab.page.getByRole('region', { name: 'Forecast' })).toContainText(`${4 * 3 * seeds} rows`);
+  await compare.start.click();
+  await compare.finished(4 * 3 * seeds);
+  return 4 * 3 * seeds;
+}
+
+test('the form says why a method does not apply, and what will be left out', async ({ lab }) => {
+  await importFolder(lab, await drawFolder(`${lab.dir}/drawn`, CLASSES, 15));
+  await lab.page.getByRole('button', { name: 'Compare methods on this' }).click();
+  const compare = compareScreen(lab.page);
+  await expect(compare.method('Zero-shot')).toHaveAttribute('aria-disabled', 'true');
+  await expect(compare.main).toContainText('Zero-shot compares images with captions');
+  await compare.shots('64 labels per class').click();
+  await expect(compare.main).toContainText('64 labels per class will be left out');
+  for (const name of ['Linear probe', 'Discriminant', 'Nearest mean', 'k-NN']) await compare.method(name).click();
+  await expect(lab.page.getByRole('region', { name: 'Forecast' })).toContainText('Choose a method.');
+  await lab.page.keyboard.press('Control+Enter');
+  await expect(compare.start).toBeVisible();
+  await expect(lab.page.getByRole('region', { name: 'Forecast' })).toContainText(/of 60 images embedded already/);
+  expect(lab.errors).toEqual([]);
+});
+
+test('a chart is read by keyboard, and every point opens its details', async ({ lab }) => {
+  await compareDrawn(lab, 2);
+  const compare = compareScreen(lab.page);
+
+  // One stop of the Tab key; arrows go along the line, Enter opens the point and moves the focus into the panel.
+  const stop = compare.chart.locator('[data-mark][tabindex="0"]');
+  await expect(stop).toHaveCount(1);
+  await stop.focus();
+  const focused = () => lab.page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
+  await lab.page.keyboard.press('Home');
+  expect(await focused()).toMatch(/, 1 label per class: \d+\.\d %/);
+  await lab.page.keyboard.press('ArrowRight');
+  expect(await focused()).toMatch(/, 2 labels per class: /);
+  const line = (await focused()).split(',')[0]!;
+  await lab.page.keyboard.press('Enter');
+  await expect(compare.panel).toContainText(`${line}, 2 labels per class`);
+  await expect(compare.panel).toBeFocused();
+
+  // The seeds of the point; the confusion matrix answers arrow keys.
+  await expect(compare.panel).toContainText('seed 1 of 2');
+  await compare.panel.getByRole('button', { name: 'Next seed' }).click();
+  await expect(compare.panel).toContainText('seed 2 of 2');
+  const matrix = compare.panel.getByRole('application', { name: /^Confusion matrix/ });
+  await matrix.focus();
+  await lab.page.keyboard.press('ArrowRight');
+  await lab.page.keyboard.press('ArrowLeft');
+  await expect(compare.panel).toContainText(/\d+ of 3 images of \w+ were recognised/);
+
+  // A cell of the table is the same point; a hidden method leaves the chart, not the table.
+  await compare.table.getByRole('button', { name: /^k-NN, 4 labels per class/ }).click();
+  await expect(compare.panel).toContainText('k-NN, 4 labels per class');
+  const before = (await compare.marks()).length;
+  await compare.main.getByRole('group', { name: 'Methods in the chart' }).getByRole('button', { name: 'k-NN' }).click();
+  expect(await compare.marks()).toHaveLength(before - 3);
+  await expect(compare.table.getByRole('row', { name: /k-NN/ })).toBeVisible();
+  expect(lab.errors).toEqual([]);
+});
+
+test('every export is there, runs overlay, and a run can be deleted', async ({ lab }) => {
+  await compareDrawn(lab, 2);
+  const compare = compareScreen(lab.page);
+  for (const name of EXPORTS) {
+    const got = await lab.page.evaluate(async (file) => {
+      const answer = await fetch(`export/compare/1/${file}`);
+      return { ok: answer.ok, start: (await answer.text()).slice(0, 4), type: answer.headers.get('content-type') };
+    }, name);
+    expect(got.ok, name).toBe(true);
+    expect(got.start.length, name).toBeGreaterThan(0);
+  }
+  await lab.page.getByRole('button', { name: 'Export' }).click();
+  await expect(lab.page.getByRole('menuitem')).toHaveCount(EXPORTS.length);
+  await lab.page.keyboard.press('Escape');
+
+  const single = (await compare.marks()).length;
+  await lab.page.keyboard.press('n');
+  await startRun(lab, 1);
+  await lab.page.getByRole('button', { name: 'Overlay a run' }).click();
+  await lab.page.getByRole('menuitem', { name: /^Add run 1/ }).click();
+  await expect.poll(async () => (await compare.marks()).length).toBe(2 * single);
+  await expect(compare.chart).toContainText('run 1');
+
+  await lab.page.getByRole('button', { name: /^All runs/ }).click();
+  await compare.panel.getByRole('button', { name: 'Delete run 1' }).click();
+  await lab.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(compare.panel.getByRole('listitem')).toHaveCount(1);
+  await expect.poll(async () => (await compare.marks()).length).toBe(single);
+  expect(lab.errors).toEqual([]);
+});
