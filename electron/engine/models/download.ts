@@ -87,7 +87,7 @@ async function listFiles(
   signal: AbortSignal,
 ): Promise<RemoteFile[]> {
   const where = `/api/models/${entry.repo}/tree/${encodeURIComponent(entry.revision)}?recursive=true`;
-  const reply = await withNetworkErrors(access, () => client.get(where, {}, signal));
+  const reply = await withNetworkErrors(access, signal, () => client.get(where, {}, signal));
   checkStatus(reply, entry.repo, access);
   const rows = JSON.parse(await readText(reply)) as {
     type: string;
@@ -175,8 +175,9 @@ async function fetchFile(client: HubClient, file: RemoteFile, folder: string, op
       await fetchRest(client, file, partial, options);
       break;
     } catch (error) {
-      if (options.signal.aborted || error instanceof LabError || attempt === TRIES)
-        throw asNetworkError(error, options.access);
+      // an abort shows as a connection that was reset
+      options.signal.throwIfAborted();
+      if (error instanceof LabError || attempt === TRIES) throw asNetworkError(error, options.access);
       options.log('warn', `${file.path}: ${(error as Error).message}; trying again from ${sizeOf(partial)} bytes`);
       await sleep((options.retryMs ?? 1000) * attempt, undefined, { signal: options.signal });
     }
@@ -248,10 +249,11 @@ async function digest(hash: Hash, file: string, expected: string): Promise<boole
 
 // ---------------------------------------------------------------- errors
 
-async function withNetworkErrors<T>(access: HubAccess, work: () => Promise<T>): Promise<T> {
+async function withNetworkErrors<T>(access: HubAccess, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    signal.throwIfAborted();
     throw asNetworkError(error, access);
   }
 }
