@@ -3,6 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Dataset, Item, ItemFilter } from '../../shared/contract.ts';
 import { ErrorNote } from '../ui/controls.tsx';
+import { FIRST_FOCUS } from '../ui/focus.ts';
 import { useKeys } from '../ui/keys.ts';
 import { layout, move } from './grid.ts';
 import { useItems } from './items.ts';
@@ -47,11 +48,6 @@ export function ItemGrid({ dataset, filter, onSelect, onTotal }: ItemGridProps) 
     setActive(0);
     scroller.current?.scrollTo({ top: 0 });
   }, [filterKey]);
-  // Coming to the screen by key, the arrows should move at once.
-  useEffect(() => {
-    const at = document.activeElement;
-    if (!at || at === document.body || at.tagName === 'MAIN') scroller.current?.focus({ preventScroll: true });
-  }, []);
   const current = active < total ? items.at(active) : undefined;
   // Scrolled far away, the selected item is not loaded any more: its details stay.
   useEffect(() => {
@@ -79,6 +75,7 @@ export function ItemGrid({ dataset, filter, onSelect, onTotal }: ItemGridProps) 
       <ErrorNote error={items.error} />
       <div
         ref={scroller}
+        {...FIRST_FOCUS}
         className="grid-scroll"
         role="listbox"
         aria-label={`Images of ${dataset.name}, ${total} shown`}

@@ -1,8 +1,10 @@
 // Ctrl K: go to anything by typing a part of its name: screens, datasets, models, comparisons, actions.
 import { Autocomplete } from '@base-ui/react/autocomplete';
 import { Dialog as BaseDialog } from '@base-ui/react/dialog';
+import { useRef } from 'react';
 import { useCall } from '../lab.ts';
 import { Kbd } from './controls.tsx';
+import { firstFocus } from './focus.ts';
 import { when } from './format.ts';
 import { useBindings } from './keys.ts';
 import { go } from './navigation.ts';
@@ -10,12 +12,23 @@ import { go } from './navigation.ts';
 type Entry = { id: string; label: string; note: string; keys?: string; run(): void };
 
 export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
+  const went = useRef(false);
   const entries = useEntries();
   return (
-    <BaseDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
+    <BaseDialog.Root
+      open={open}
+      onOpenChange={(next) => {
+        went.current = false;
+        if (!next) onClose();
+      }}
+    >
       <BaseDialog.Portal>
         <BaseDialog.Backdrop className="backdrop" />
-        <BaseDialog.Popup className="dialog palette" aria-label="Go to anything">
+        <BaseDialog.Popup
+          className="dialog palette"
+          aria-label="Go to anything"
+          finalFocus={() => (went.current ? firstFocus() : true)}
+        >
           <Autocomplete.Root
             open
             inline
@@ -37,6 +50,7 @@ export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
                   value={entry}
                   className="option"
                   onClick={() => {
+                    went.current = true;
                     onClose();
                     entry.run();
                   }}

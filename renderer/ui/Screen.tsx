@@ -1,7 +1,8 @@
 // A screen gives its crumbs, at most three actions, its body and its right panel; the frame puts them in their places.
 import { ChevronDown } from 'lucide-react';
-import { type CSSProperties, Fragment, type ReactNode, useEffect, useRef } from 'react';
+import { type CSSProperties, Fragment, type ReactNode, useEffect } from 'react';
 import { Button, Menu, type MenuItem } from './controls.tsx';
+import { rescueFocus } from './focus.ts';
 import { useKeys } from './keys.ts';
 import { Logo } from './Logo.tsx';
 
@@ -33,7 +34,6 @@ type ScreenProps = {
 };
 
 export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, children }: ScreenProps) {
-  const main = useRef<HTMLElement>(null);
   useKeys(
     actions.map((each) => ({
       label: each.label,
@@ -43,11 +43,8 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
       ...(each.keys ? { keys: each.keys } : {}),
     })),
   );
-  // Going to a screen puts the focus in it, so that it is never lost; a screen may move it further in.
-  useEffect(() => {
-    const active = document.activeElement;
-    if (!active || active === document.body) main.current?.focus({ preventScroll: true });
-  }, []);
+  // Going to a screen puts the focus in it, and what vanishes from it leaves the focus there.
+  useEffect(rescueFocus);
   return (
     <Fragment>
       <header className="bar">
@@ -99,7 +96,6 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
         )}
       </header>
       <main
-        ref={main}
         tabIndex={-1}
         aria-label={label}
         className={panel ? 'main with-panel' : 'main'}

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { Bridge } from './Bridge.tsx';
 import { refuseStrayDrops } from './DropTarget.tsx';
 import { FolderBrowser } from './FolderBrowser.tsx';
+import { watchFocus } from './focus.ts';
 import { KeySheet } from './KeySheet.tsx';
 import { listenToKeys, useKeys } from './keys.ts';
 import { LiveRegion } from './LiveRegion.tsx';
@@ -16,6 +17,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState<'palette' | 'keys' | null>(null);
   useEffect(listenToKeys, []);
   useEffect(refuseStrayDrops, []);
+  useEffect(watchFocus, []);
   useKeys([
     ...RAIL.map((entry) => ({ keys: entry.keys, label: `Go to ${entry.name}`, run: () => go(entry.id) })),
     { keys: 'Ctrl+,', label: 'Go to Settings', run: () => go('settings') },

@@ -152,7 +152,8 @@ test('go to anything: a dataset by a part of its name, and the sheet of keys', a
   await lab.page.keyboard.type('anim');
   await expect(lab.page.getByRole('option', { name: /animals.*dataset/ })).toBeVisible();
   await lab.page.keyboard.press('Enter');
-  await expect(dataScreen(lab.page).grid).toBeVisible();
+  await expect(lab.page.getByRole('dialog')).toHaveCount(0);
+  await expect(dataScreen(lab.page).grid, 'the focus went along').toBeFocused();
   await lab.page.keyboard.press('?');
   const sheet = lab.page.getByRole('dialog', { name: 'Keys' });
   await expect(sheet).toContainText('Compare methods on this');
