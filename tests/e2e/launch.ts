@@ -26,7 +26,13 @@ export type Lab = {
   restart(): Promise<void>;
 };
 
-type Running = { page: Page; app?: ElectronApplication; quit(): Promise<void> };
+type Running = {
+  page: Page;
+  app?: ElectronApplication;
+  /** Does what it takes until another engine is on its way. */
+  afterKill(): Promise<void>;
+  quit(): Promise<void>;
+};
 
 /** The test's own environment: its data, no demo, and nothing of the developer's. */
 function environment(dir: string): Record<string, string> {
@@ -43,23 +49,33 @@ async function openElectron(dir: string, extra: Record<string, string>): Promise
     env: { ...environment(dir), ...found.env, ...extra },
   });
   const page = await app.firstWindow();
-  return { page, app, quit: () => app.close() };
+  // The app forks another engine by itself; the page says that it is gone.
+  return { page, app, afterKill: () => frame(page).lost(), quit: () => app.close() };
 }
 
 async function openBrowser(dir: string, extra: Record<string, string>): Promise<Running> {
-  const { url, server } = await startServer(dir, extra);
+  let { url, server } = await startServer(dir, extra);
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumSwitches() });
   const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
   await page.goto(url);
   return {
     page,
+    async afterKill() {
+      // The server is the engine: the user starts it again and opens the new address.
+      await ended(server);
+      ({ url, server } = await startServer(dir, extra));
+      await page.goto(url);
+    },
     async quit() {
       await browser.close();
-      if (server.exitCode !== null || server.signalCode !== null) return;
       server.kill('SIGTERM');
-      await once(server, 'exit');
+      await ended(server);
     },
   };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
 /** The built server, and the address it prints. */
@@ -115,16 +131,9 @@ function makeLab(host: Lab['host'], dir: string, extra: Record<string, string>) 
       await browser.getByRole('button', { name: 'Use this path' }).click();
     },
     async killEngine() {
-      const pid = enginePid(dir);
-      process.kill(pid, 'SIGKILL');
-      if (host === 'browser') {
-        // The server is the engine: the user starts it again and opens the new address.
-        await running!.quit();
-        await open();
-      } else {
-        await frame(running!.page).lost();
-        await frame(running!.page).connected();
-      }
+      process.kill(enginePid(dir), 'SIGKILL');
+      await running!.afterKill();
+      await frame(running!.page).connected();
     },
     async restart() {
       await running?.quit();
