@@ -7,7 +7,7 @@ import { describeChart } from '../../shared/chart/describe.ts';
 import { type Line, type Plot, placeLines } from '../../shared/chart/geometry.ts';
 import { type Series, shotsOf } from '../../shared/chart/series.ts';
 import { percent } from '../../shared/chart/words.ts';
-import type { Crossing, Shots } from '../../shared/report.ts';
+import type { Crossing, PairedDifference, Shots } from '../../shared/report.ts';
 import { HoverRow } from './HoverRow.tsx';
 import {
   Baselines,
@@ -32,6 +32,8 @@ export type FewShotChartProps = {
   /** Shot counts that will come: the axis has their places from the beginning. */
   plannedShots: Shots[];
   crossings: Crossing[];
+  /** What proves a crossing; empty while rows come. */
+  paired: readonly PairedDifference[];
   baselines: { chance: number; majority: number } | null;
   /** Rows still come: axes only widen. */
   live: boolean;
@@ -152,7 +154,13 @@ function Marks(props: MarksProps) {
       {lines.map((line) => (
         <LineShape key={line.series.key} line={line} plot={plot} />
       ))}
-      <Callouts found={callouts(series)} lines={lines} shots={shots} plot={plot} baselines={props.baselines} />
+      <Callouts
+        found={callouts(series, props.paired)}
+        lines={lines}
+        shots={shots}
+        plot={plot}
+        baselines={props.baselines}
+      />
       <EndLabels lines={lines} plot={plot} manyModels={manyModels} />
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the pointer's way; the marks answer the keys. */}
       <rect

@@ -168,6 +168,7 @@ function Body({ comparison, overlays, point, onSelect, onOpen }: BodyProps) {
           models={comparison.models.length}
           plannedShots={planned}
           crossings={comparison.crossings}
+          paired={comparison.report?.paired ?? []}
           baselines={comparison.baselines}
           live={isLive(comparison.status)}
           selected={selected}

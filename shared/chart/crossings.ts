@@ -62,18 +62,38 @@ function sentence(
 
 /**
  * The few crossings worth writing into the picture: for each model the first methods to pass its zero-shot line, and
- * the change of the lead among the other lines where there is one. A lead that goes to and fro is noise, told in the
- * full list only. At most `most` of them, zero-shot first.
+ * the change of the lead among the other lines where there is one and the paired differences prove it. A lead that
+ * goes to and fro, or is within its interval, is told in the full list only. At most `most` of them, zero-shot first.
  */
-export function callouts(all: readonly Series[], most = 3): Callout[] {
+export function callouts(all: readonly Series[], paired: readonly PairedDifference[] = [], most = 3): Callout[] {
   const series = all.filter((one) => one.run === null);
   const manyModels = new Set(series.map((one) => one.model)).size > 1;
-  const zero = series.filter((one) => one.flat).flatMap((flat) => firstOver(flat, series, manyModels) ?? []);
+  const zero = series.filter((one) => one.flat).flatMap((flat) => firstOver(flat, series, manyModels, paired) ?? []);
   const changes = leads(series, manyModels);
-  return [...zero, ...(changes.length === 1 ? changes : [])].slice(0, most);
+  const [change] = changes;
+  const proven = changes.length === 1 && change && isClear(change, paired) === true;
+  return [...zero, ...(proven ? [change] : [])].slice(0, most);
 }
 
-function firstOver(flat: Series, series: readonly Series[], manyModels: boolean): Callout | null {
+/** Whether a crossing's gap is larger than its interval for one of those passing; null where nothing was paired. */
+function isClear(
+  found: Pick<Callout, 'passing' | 'over' | 'shots'>,
+  paired: readonly PairedDifference[],
+): boolean | null {
+  const pairs = found.passing.flatMap(({ method, model }) => {
+    if (model !== found.over.model) return [];
+    return pairOf({ method, over: found.over.method, model, shots: found.shots }, paired) ?? [];
+  });
+  if (pairs.length === 0) return null;
+  return pairs.some((pair) => pair.ci95 === null || pair.mean > pair.ci95);
+}
+
+function firstOver(
+  flat: Series,
+  series: readonly Series[],
+  manyModels: boolean,
+  paired: readonly PairedDifference[],
+): Callout | null {
   const found = series.flatMap((one) => {
     const where = one.flat || one.model !== flat.model ? null : passes(one, flat);
     return where ? [{ one, where }] : [];
@@ -84,7 +104,8 @@ function firstOver(flat: Series, series: readonly Series[], manyModels: boolean)
   const passing = found.filter((other) => other.where.shots === where.shots).map((other) => other.one);
   const lines = series.filter((one) => !one.flat && one.model === flat.model);
   const every = passing.length > 2 && passing.length === lines.length;
-  return { sentence: sentence(passing, flat, where, manyModels, every), over: flat, passing, ...where };
+  const unsure = isClear({ passing, over: flat, shots: where.shots }, paired) === false ? ', not clear of chance' : '';
+  return { sentence: sentence(passing, flat, where, manyModels, every) + unsure, over: flat, passing, ...where };
 }
 
 /** Every change of the lead, in order. */
@@ -154,17 +175,22 @@ export function crossingSentences(
   });
 }
 
-function gap(crossing: Crossing, paired: readonly PairedDifference[]): string {
+/** The paired difference of a crossing, whichever way round it was stored; `mean` is that of `method` over `over`. */
+function pairOf(crossing: Crossing, paired: readonly PairedDifference[]): { mean: number; ci95: number | null } | null {
   const { method, over, model, shots } = crossing;
   const find = (a: MethodId, b: MethodId) =>
     paired.find((one) => one.method === a && one.over === b && one.model === model && one.shots === shots);
   const straight = find(method, over);
   const pair = straight ?? find(over, method);
+  return pair ? { mean: straight ? pair.mean : -pair.mean, ci95: pair.ci95 } : null;
+}
+
+function gap(crossing: Crossing, paired: readonly PairedDifference[]): string {
+  const pair = pairOf(crossing, paired);
   if (!pair) return '';
-  const mean = straight ? pair.mean : -pair.mean;
-  if (pair.ci95 === null) return ` (${points(mean)} points)`;
-  const unsure = Math.abs(mean) <= pair.ci95 ? ', not clear of chance' : '';
-  return ` (${points(mean)} ±${percent(pair.ci95)} points${unsure})`;
+  if (pair.ci95 === null) return ` (${points(pair.mean)} points)`;
+  const unsure = Math.abs(pair.mean) <= pair.ci95 ? ', not clear of chance' : '';
+  return ` (${points(pair.mean)} ±${percent(pair.ci95)} points${unsure})`;
 }
 
 /** Where one backbone passes another under the same method, for charts with several; methods that agree share a sentence. */

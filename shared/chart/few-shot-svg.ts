@@ -219,7 +219,7 @@ function markShape(
 
 function calloutBody({ input, series, lines, shots, plot, colours }: Draw): string {
   const words = input.baselines ? baselineBoxes(Object.values(input.baselines), plot) : [];
-  return placeCallouts(callouts(series), lines, shots, plot, LABEL_SIZE, words)
+  return placeCallouts(callouts(series, input.paired), lines, shots, plot, LABEL_SIZE, words)
     .map(({ at, box, text: sentence, callout }) => {
       const foot = {
         x: Math.min(box.x + box.width - 14, Math.max(box.x + 14, at.x)),

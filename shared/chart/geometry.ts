@@ -112,9 +112,8 @@ export function placeCallouts(
   for (const callout of found) {
     const at = calloutPoint(callout, lines, axis, plot);
     if (!at) continue;
-    const text = wrap(callout.sentence, size, Math.min(280, area.width - 3 * PADDING.x));
-    // A tenth more than Inter needs: another font may have to stand in for it.
-    const width = Math.max(...text.map((line) => textWidth(line, size))) * 1.1 + 2 * PADDING.x;
+    const text = wrap(callout.sentence, size, Math.min(340, area.width - 3 * PADDING.x));
+    const width = Math.max(...text.map((line) => textWidth(line, size))) + 2 * PADDING.x;
     const height = text.length * (size + 4) + 2 * PADDING.y;
     const box = placeCallout(at, { width, height }, area, taken);
     taken.push(box, { x: at.x - 7, y: at.y - 7, width: 14, height: 14 });

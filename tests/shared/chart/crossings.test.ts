@@ -56,13 +56,29 @@ describe('callouts', () => {
     expect(first!.before).toBeNull();
   });
 
-  test('one change of the lead is told, a lead going to and fro is not', () => {
-    const once = [...lineOf('linear-probe', [0.6, 0.7, 0.8]), ...lineOf('knn', [0.7, 0.75, 0.78])];
-    expect(callouts(seriesOf(once, ['m'])).map((one) => one.sentence)).toEqual([
-      'the probe passes k-NN at 4 labels per class',
-    ]);
+  test('one change of the lead is told where it is proven; a lead going to and fro is not', () => {
+    const once = seriesOf([...lineOf('linear-probe', [0.6, 0.7, 0.8]), ...lineOf('knn', [0.7, 0.75, 0.78])], ['m']);
+    const pair = {
+      method: 'linear-probe',
+      over: 'knn',
+      model: 'm',
+      shots: 4,
+      seeds: 5,
+      mean: 0.02,
+      ci95: 0.01,
+    } as const;
+    expect(callouts(once, [pair]).map((one) => one.sentence)).toEqual(['the probe passes k-NN at 4 labels per class']);
+    expect(callouts(once, [{ ...pair, ci95: 0.03 }])).toEqual([]);
+    expect(callouts(once)).toEqual([]);
     const noise = [...lineOf('linear-probe', [0.6, 0.7, 0.8]), ...lineOf('knn', [0.59, 0.71, 0.79])];
-    expect(callouts(seriesOf(noise, ['m']))).toEqual([]);
+    expect(callouts(seriesOf(noise, ['m']), [pair])).toEqual([]);
+  });
+
+  test('passing zero-shot is always told, with a warning where it may be chance', () => {
+    const pair = { method: 'linear-probe', over: 'zero-shot', model: 'm', shots: 2, seeds: 5, mean: 0.044 } as const;
+    const said = (ci95: number) => callouts(seriesOf(flowers, ['m']), [{ ...pair, ci95 }])[0]!.sentence;
+    expect(said(0.02)).toBe('the probe passes zero-shot at 2 labels per class');
+    expect(said(0.05)).toBe('the probe passes zero-shot at 2 labels per class, not clear of chance');
   });
 
   test('nothing passes: nothing is claimed', () => {
