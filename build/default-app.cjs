@@ -28,4 +28,10 @@ app.setAppPath(folder);
 // As with the real one, the app's arguments begin after the folder.
 process.argv.splice(1, process.argv.findIndex((each) => path.resolve(each) === target) - 1);
 // An ES module loads after Electron is ready here; the lab's main file is CommonJS.
-require('node:module')._load(entry, module, true);
+try {
+  require('node:module')._load(entry, module, true);
+} catch (error) {
+  // Electron would show a box and wait for a click that no test gives.
+  console.error(error);
+  app.exit(1);
+}
