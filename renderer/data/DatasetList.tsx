@@ -24,7 +24,7 @@ export function DatasetList({ datasets, onImport }: { datasets: Dataset[]; onImp
   }
   return (
     <div className="pane scroll">
-      <table className="table sticky">
+      <table className="table sticky" aria-label="Datasets">
         <thead>
           <tr>
             <th>dataset</th>

@@ -15,7 +15,7 @@ export function Problems({ dataset }: { dataset: Dataset }) {
         else goes on without them. Mended files are taken up by a re-scan.
       </p>
       <div className="pane scroll grow-down" tabIndex={-1}>
-        <table className="table sticky">
+        <table className="table sticky" aria-label="Problems">
           <thead>
             <tr>
               <th>file</th>
@@ -58,7 +58,7 @@ export function Duplicates({ dataset, only }: { dataset: Dataset; only: 'all' | 
       <ErrorNote error={error} />
       <Note kind="plain">{EXPLAIN[only]}</Note>
       <div className="pane scroll grow-down">
-        <table className="table sticky trouble">
+        <table className="table sticky trouble" aria-label="Contents at several places">
           <thead>
             <tr>
               <th aria-label="picture" />

@@ -18,12 +18,11 @@ type ModelTableProps = {
 export function ModelTable({ title, models, selected, onSelect, empty, downloads = false }: ModelTableProps) {
   return (
     <section className="pane model-list" aria-label={title}>
-      <table className="table">
+      <table className="table" aria-label={title}>
         <thead>
           <tr>
             <th>{title}</th>
             <th>good for</th>
-            <th className="n">features</th>
             <th className="n">size</th>
             <th>licence</th>
             {downloads && <th aria-label="download" />}
@@ -52,7 +51,6 @@ export function ModelTable({ title, models, selected, onSelect, empty, downloads
                   {model.problem ?? model.goodFor ?? FAMILY[model.family].can}
                 </span>
               </td>
-              <td className="n">{model.dim ?? ''}</td>
               <td className="n nowrap">{model.bytes > 0 ? bytes(model.bytes) : 'none'}</td>
               <td>
                 <span className="lines">{model.licence ?? ''}</span>
@@ -66,7 +64,7 @@ export function ModelTable({ title, models, selected, onSelect, empty, downloads
           ))}
           {models.length === 0 && (
             <tr>
-              <td colSpan={downloads ? 6 : 5} className="muted">
+              <td colSpan={downloads ? 5 : 4} className="muted">
                 {empty}
               </td>
             </tr>

@@ -90,7 +90,7 @@ function Bars({ result }: { result: { labels: string[]; probabilities: number[];
   const best = ranked(result.labels, result.probabilities, 5);
   return (
     <>
-      <table className="table bars">
+      <table className="table bars" aria-label="Probabilities">
         <thead className="visually-hidden">
           <tr>
             <th>class</th>

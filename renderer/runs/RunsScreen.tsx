@@ -149,7 +149,7 @@ function JobTable({ jobs, selected, onSelect, onCancel, onResume }: JobTableProp
   };
   return (
     <div className="pane scroll grow-down">
-      <table className="table sticky jobs">
+      <table className="table sticky jobs" aria-label="Runs">
         <thead>
           <tr>
             <th>status</th>

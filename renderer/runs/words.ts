@@ -49,7 +49,7 @@ export function outcome(job: Job): string {
       ? span(n)
       : name === 'items'
         ? plural(n, 'item')
-        : `${Number.isInteger(n) ? count(n) : n.toFixed(2)} ${words(name)}`,
+        : `${Number.isInteger(n) ? count(n) : n.toFixed(2)} ${n === 1 ? words(name).replace(/s$/, '') : words(name)}`,
   );
   return said.join(', ') || (job.total > 0 ? `${count(job.done)} ${job.unit}` : '');
 }

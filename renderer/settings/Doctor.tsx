@@ -27,7 +27,7 @@ export function Doctor({ info }: { info: AppInfo }) {
       <ErrorNote error={doctor.error} retry={() => void doctor.refetch()} />
       {doctor.isPending && !doctor.error && <p className="muted">Checking the runtime, the folders and the devices.</p>}
       {doctor.data && (
-        <table className="table">
+        <table className="table" aria-label="Checks">
           <thead>
             <tr>
               <th>check</th>

@@ -40,7 +40,7 @@ function Caches() {
   return (
     <>
       <ErrorNote error={caches.error} />
-      <table className="table">
+      <table className="table" aria-label="Caches">
         <thead>
           <tr>
             <th>cache</th>
@@ -97,7 +97,7 @@ function Datasets() {
   if (datasets.length === 0) return null;
   return (
     <>
-      <table className="table">
+      <table className="table" aria-label="Datasets">
         <thead>
           <tr>
             <th>dataset</th>

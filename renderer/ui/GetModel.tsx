@@ -32,7 +32,7 @@ export function GetModel({
   if (model.installed || model.source !== 'catalog') return null;
   if (job && isActive(job)) {
     return (
-      <span className="row">
+      <span className="row wrap downloading small">
         <JobProgress job={job} />
         <Button size="small" onClick={() => cancel.run({ id: job.id })}>
           Cancel
@@ -40,14 +40,22 @@ export function GetModel({
       </span>
     );
   }
-  const canResume = job?.resumable === true;
   return (
     <>
       <span className="row wrap">
-        <Button kind={primary ? 'primary' : 'normal'} icon={<Download size={14} />} onClick={() => setAsking(true)}>
-          {label}
-        </Button>
-        {canResume && <Button onClick={() => resume.run({ id: job.id })}>Resume the download</Button>}
+        {job?.resumable ? (
+          <Button
+            kind={primary ? 'primary' : 'normal'}
+            disabled={resume.busy}
+            onClick={() => resume.run({ id: job.id })}
+          >
+            Resume
+          </Button>
+        ) : (
+          <Button kind={primary ? 'primary' : 'normal'} icon={<Download size={14} />} onClick={() => setAsking(true)}>
+            {label}
+          </Button>
+        )}
         {job?.status === 'failed' && <span className="bad small">{job.error?.message}</span>}
       </span>
       <Confirm

@@ -75,3 +75,19 @@ test('a folder without what it needs is refused in words, where it was asked', a
   });
   await expect(lab.page.getByRole('main').getByRole('alert')).toContainText(/config\.json|onnx/i);
 });
+
+test('a download from an address where nobody answers says so, and can go on later', async ({ lab }) => {
+  await frame(lab.page).goTo('Settings');
+  await lab.page.getByRole('textbox', { name: 'Hub address' }).fill('http://127.0.0.1:9');
+  await lab.page.getByRole('button', { name: 'Save' }).click();
+  await frame(lab.page).goTo('Models');
+  const row = modelsScreen(lab.page).catalog.getByRole('row').filter({ hasText: 'TinyCLIP' });
+  await row.getByRole('button', { name: 'Download' }).click();
+  await expect(lab.page.getByRole('dialog')).toContainText('http://127.0.0.1:9/');
+  await lab.page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Download / })
+    .click();
+  await expect(row).toContainText('127.0.0.1:9', { timeout: 40_000 });
+  await expect(row.getByRole('button', { name: 'Resume' })).toBeVisible();
+});

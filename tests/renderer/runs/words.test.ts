@@ -41,6 +41,7 @@ test('what came of it', () => {
   expect(outcome(job({ status: 'failed', error: { code: 'offline', message: '/media/usb cannot be reached.' } }))).toBe(
     '/media/usb cannot be reached.',
   );
+  expect(outcome(job({ result: { decoded: 324, problems: 1 } }))).toBe('324 decoded, 1 problem');
   expect(outcome(job({}))).toBe('960 files');
 });
 
