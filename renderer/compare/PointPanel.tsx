@@ -11,7 +11,7 @@ import { useCall } from '../lab.ts';
 import { Button, ErrorNote, IconButton } from '../ui/controls.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { count, plural } from '../ui/format.ts';
-import { type PointKey, pointTitle, rowsAt } from './run.ts';
+import { isLive, type PointKey, pointTitle, rowsAt } from './run.ts';
 import { WrongImages } from './WrongImages.tsx';
 
 const WIDTH = 304;
@@ -28,7 +28,8 @@ export function PointPanel({ comparison, point }: { comparison: Comparison; poin
   if (!point || !row) {
     return (
       <p className="muted">
-        Click a point of the chart or a cell of the table: its confusions and wrong images come here.
+        Click a point of the chart or a cell of the table: its confusions and wrong images come here.{' '}
+        {isLive(comparison.status) && 'When the run has ended, its best point opens by itself.'}
       </p>
     );
   }
@@ -136,7 +137,13 @@ function Detail({ detail }: { detail: PointDetail }) {
         wide
       >
         <div className="scroll">
-          <ConfusionMatrix classes={classes} confusion={confusion} width={780} picked={picked} onPick={pick} />
+          <ConfusionMatrix
+            classes={classes}
+            confusion={confusion}
+            width={Math.min(780, window.innerHeight * 0.76 - 150)}
+            picked={picked}
+            onPick={pick}
+          />
         </div>
       </Dialog>
     </>

@@ -49,6 +49,12 @@ const STOPPED: Partial<Record<Job['status'], string>> = {
   paused: 'This comparison is paused',
 };
 
+/** Where the job itself gives no reason. */
+const WHY: Partial<Record<Job['status'], string>> = {
+  interrupted: 'The engine stopped while it ran. Resume goes on where it stopped.',
+  cancelled: 'What was computed stays.',
+};
+
 function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
   const cancel = useMutationCall('job.cancel');
   const resume = useMutationCall('job.resume');
@@ -69,7 +75,7 @@ function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
       </>
     );
   }
-  const why = job.error?.message ?? job.note;
+  const why = job.error?.message ?? WHY[job.status] ?? job.note;
   return (
     <>
       <Note

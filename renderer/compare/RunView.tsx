@@ -30,7 +30,8 @@ export function RunView({ info, runs }: { info: ComparisonInfo; runs: Comparison
   const [chosen, setChosen] = useState<PointKey | null>(null);
   const overlays = useOverlays(info, runs);
   const panel = useRef<HTMLElement | null>(null);
-  const point = chosen ?? (comparison && bestPoint(comparison));
+  // While rows come nothing is opened by itself: the best point changes with every one.
+  const point = chosen ?? (comparison && !isLive(info.status) ? bestPoint(comparison) : null);
   const select = (next: PointKey) => {
     setChosen(next);
     setTab('point');
@@ -71,7 +72,7 @@ export function RunView({ info, runs }: { info: ComparisonInfo; runs: Comparison
               { value: 'runs', label: 'All runs', note: String(runs.length) },
             ]}
           />
-          {comparison && tab === 'point' && <PointPanel comparison={comparison} point={point ?? null} />}
+          {comparison && tab === 'point' && <PointPanel comparison={comparison} point={point} />}
           {comparison && tab === 'run' && <RunPanel comparison={comparison} />}
           {tab === 'runs' && <RunsPanel info={info} runs={runs} overlays={overlays} />}
         </section>
@@ -83,7 +84,7 @@ export function RunView({ info, runs }: { info: ComparisonInfo; runs: Comparison
         <Body
           comparison={comparison}
           overlays={overlays.comparisons}
-          point={point ?? null}
+          point={point}
           onSelect={select}
           onOpen={() => panel.current?.focus()}
         />

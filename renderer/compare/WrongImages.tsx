@@ -26,6 +26,7 @@ export function WrongImages({ wrong }: { wrong: Wrong }) {
               type="button"
               className="wrong-open"
               onClick={() => setOpen(i)}
+              title={`Said ${one.predicted}, is ${one.label}`}
               aria-label={`Open ${one.path}: said ${one.predicted} with ${percent(one.p)} %, is ${one.label}`}
             >
               <img className="thumb" src={thumbnailUrl(one.hash)} alt="" loading="lazy" />
