@@ -153,9 +153,13 @@ export function meeting(a: Series, b: Series, before: Shots, shots: Shots): { t:
   return { t, mean: a0 + t * (a1 - a0) };
 }
 
-export type NamedCrossing = { sentence: string; method: MethodId; over: MethodId; model: string; shots: Shots };
+/** `unsure`: the paired difference there is within its 95 % interval. */
+export type NamedCrossing = Crossing & { sentence: string; unsure: boolean };
 
-/** Every crossing of the list in words, those of zero-shot first; with paired differences, how large the gap is and whether it is within its interval. */
+/**
+ * Every crossing of the list in words: those of zero-shot first, those that may be chance last; with paired
+ * differences, how large the gap is.
+ */
 export function crossingSentences(
   crossings: readonly Crossing[],
   all: readonly Series[],
@@ -163,16 +167,18 @@ export function crossingSentences(
 ): NamedCrossing[] {
   const series = all.filter((one) => one.run === null);
   const manyModels = new Set(series.map((one) => one.model)).size > 1;
-  const rank = (one: Crossing) => (one.over === 'zero-shot' ? 0 : 1);
-  const sorted = crossings.toSorted((a, b) => rank(a) - rank(b) || compareShots(a.shots, b.shots));
-  return sorted.flatMap((crossing) => {
+  const named = crossings.flatMap((crossing) => {
     const find = (method: MethodId) => series.find((one) => one.method === method && one.model === crossing.model);
     const [a, b] = [find(crossing.method), find(crossing.over)];
     const where = a && b ? passes(a, b) : null;
     if (!a || !b || !where) return [];
     const text = sentence([a], b, { shots: crossing.shots, before: where.before }, manyModels);
-    return [{ ...crossing, sentence: text + gap(crossing, paired) }];
+    const pair = pairOf(crossing, paired);
+    const unsure = pair !== null && pair.ci95 !== null && pair.mean <= pair.ci95;
+    return [{ ...crossing, unsure, sentence: text + gap(pair, unsure) }];
   });
+  const rank = (one: NamedCrossing) => (one.over === 'zero-shot' ? 0 : one.unsure ? 2 : 1);
+  return named.sort((a, b) => rank(a) - rank(b) || compareShots(a.shots, b.shots));
 }
 
 /** The paired difference of a crossing, whichever way round it was stored; `mean` is that of `method` over `over`. */
@@ -185,12 +191,10 @@ function pairOf(crossing: Crossing, paired: readonly PairedDifference[]): { mean
   return pair ? { mean: straight ? pair.mean : -pair.mean, ci95: pair.ci95 } : null;
 }
 
-function gap(crossing: Crossing, paired: readonly PairedDifference[]): string {
-  const pair = pairOf(crossing, paired);
+function gap(pair: { mean: number; ci95: number | null } | null, unsure: boolean): string {
   if (!pair) return '';
   if (pair.ci95 === null) return ` (${points(pair.mean)} points)`;
-  const unsure = Math.abs(pair.mean) <= pair.ci95 ? ', not clear of chance' : '';
-  return ` (${points(pair.mean)} ±${percent(pair.ci95)} points${unsure})`;
+  return ` (${points(pair.mean)} ±${percent(pair.ci95)} points${unsure ? ', not clear of chance' : ''})`;
 }
 
 /** Where one backbone passes another under the same method, for charts with several; methods that agree share a sentence. */

@@ -264,8 +264,11 @@ function endLabels({ input, lines, plot, theme, colours }: Draw): string {
 }
 
 function footLines(input: FewShotInput, series: readonly Series[], accuracy: AccuracyAxis, width: number): string[] {
-  const sentences = crossingSentences(input.crossings, series, input.paired).map((crossing) => crossing.sentence);
-  const shown = sentences.slice(0, 6);
+  // What may be chance is left to the report; the picture has room for what is proven.
+  const named = crossingSentences(input.crossings, series, input.paired);
+  const proven = named.filter((one) => one.over === 'zero-shot' || !one.unsure);
+  const shown = proven.slice(0, 4).map((one) => capital(one.sentence));
+  const left = proven.length - shown.length;
   const facts = [
     input.dataset.name,
     count(input.classes.length, 'class', 'classes'),
@@ -283,9 +286,7 @@ function footLines(input: FewShotInput, series: readonly Series[], accuracy: Acc
       `Below the axis: chance ${percent(input.baselines.chance)} %, majority class ${percent(input.baselines.majority)} %.`,
     );
   }
-  const written =
-    shown.length > 0
-      ? `${shown.map(capital).join('. ')}${sentences.length > shown.length ? `; and ${sentences.length - shown.length} more crossings` : ''}.`
-      : '';
+  const more = left > 0 ? `; ${count(left, 'more crossing')} in the report` : '';
+  const written = shown.length > 0 ? `${shown.join('. ')}${more}.` : '';
   return [written, notes.join(' '), facts].flatMap((words) => (words === '' ? [] : wrap(words, 11, width)));
 }

@@ -72,6 +72,20 @@ describe('the exported chart', () => {
     expect(texts(fewShotSvg(single, size)).join()).not.toContain('Whiskers');
   });
 
+  test('leaves crossings that may be chance to the report, but never those of zero-shot', () => {
+    const crossing = { method: 'knn', over: 'linear-probe', model: 'm', shots: 4 } as const;
+    const withKnn = {
+      ...input,
+      summary: [...input.summary, ...lineOf('knn', [0.6, 0.7, 0.87])],
+      crossings: [...input.crossings, crossing],
+    };
+    const pair = { ...crossing, seeds: 5, mean: 0.007 };
+    const footOf = (ci95: number) => texts(fewShotSvg({ ...withKnn, paired: [{ ...pair, ci95 }] }, size)).join(' ');
+    expect(footOf(0.002)).toContain('k-NN passes the probe at 4 labels per class (+0.7 ±0.2 points)');
+    expect(footOf(0.02)).not.toContain('k-NN passes the probe');
+    expect(footOf(0.02)).toContain('The probe passes zero-shot');
+  });
+
   test('follows the theme', () => {
     expect(fewShotSvg(input, { ...size, theme: 'dark' })).toContain(METHOD_STYLES['linear-probe'].dark);
     expect(fewShotSvg(input, { ...size, theme: 'dark' })).not.toContain(METHOD_STYLES['linear-probe'].light);
