@@ -8,7 +8,6 @@ import type { Dirs, Engine } from './context.ts';
 import { openCache, openDatabase, ownDataFolder } from './db/open.ts';
 import { createHandlers } from './handlers/handlers.ts';
 import { createImagePool } from './images/pool.ts';
-import type { JobKindDef } from './jobs/kind.ts';
 import { jobKinds } from './jobs/kinds.ts';
 import { createJobQueue } from './jobs/queue.ts';
 import { mediaHandler } from './media.ts';
@@ -80,7 +79,7 @@ export async function createEngine(options: EngineOptions): Promise<RunningEngin
       log,
       notice: (text) => engine.push('notice', { level: 'warn', text }),
     }),
-    jobs: createJobQueue(db, jobKinds as unknown as Record<keyof typeof jobKinds, JobKindDef<never>>, () => engine),
+    jobs: createJobQueue(db, jobKinds, () => engine),
   };
   const handlers = createHandlers(engine, options.host);
   const server = serve(handlers, (error, call) =>

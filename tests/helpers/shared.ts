@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 const SHARED = fileURLToPath(new URL('../../../shared/', import.meta.url));
 
 /** The path of a file or folder in ../shared, or null when it is not there: skip by name then. */
-export const sharedPath = (relative: string): string | null => (existsSync(SHARED + relative) ? SHARED + relative : null);
+export const sharedPath = (relative: string): string | null =>
+  existsSync(SHARED + relative) ? SHARED + relative : null;
 
 /** A path inside tests/fixtures. */
-export const fixturePath = (relative: string): string => fileURLToPath(new URL(`../fixtures/${relative}`, import.meta.url));
+export const fixturePath = (relative: string): string =>
+  fileURLToPath(new URL(`../fixtures/${relative}`, import.meta.url));

@@ -15,4 +15,4 @@ export const jobKinds = {
   embed: embedJob,
   compare: compareJob,
   download: downloadJob,
-} as const satisfies Record<JobKind, JobKindDef<never>>;
+} as const satisfies Record<JobKind, JobKindDef<unknown>>;

@@ -57,7 +57,7 @@ type Running = { controller: AbortController; done: Promise<void>; pace: Pace; u
 /** `kinds` by name; `engine` is read when a job runs, as queue and engine are made together. */
 export function createJobQueue(
   db: Database,
-  kinds: Record<JobKind, JobKindDef<never>>,
+  kinds: Record<JobKind, JobKindDef<unknown>>,
   engine: () => Engine,
 ): JobQueue {
   const sql = statements(db);
@@ -144,7 +144,7 @@ export function createJobQueue(
   }
 
   async function work(row: Row, live: Running): Promise<void> {
-    const def = kinds[row.kind] as unknown as JobKindDef<unknown>;
+    const def = kinds[row.kind];
     const report = createReporter(row.id, live);
     const { signal } = live.controller;
     try {
@@ -221,7 +221,7 @@ export function createJobQueue(
 
   return {
     start(kind, params) {
-      const def = kinds[kind] as unknown as JobKindDef<unknown>;
+      const def = kinds[kind];
       const parsed = def.params.safeParse(params);
       if (!parsed.success) {
         const issue = parsed.error.issues[0]!;
