@@ -1,5 +1,5 @@
 // A few images and what the captions make of each: the likeliest classes, the true one marked.
-import { Check, Shuffle, X } from 'lucide-react';
+import { Check, Pin, Shuffle, X } from 'lucide-react';
 import { percent } from '../../shared/chart/words.ts';
 import type { CaptionScore } from '../../shared/contract.ts';
 import { thumbnailUrl } from '../../shared/urls.ts';
@@ -14,6 +14,7 @@ export function ImageStrip({ scored }: { scored: Scored }) {
     <section className="pane image-strip" aria-label="Chosen images">
       <div className="row">
         <h3>What it says to these images, %</h3>
+        <span className="muted small">click one to keep it</span>
         <span className="spacer" />
         <Button size="small" icon={<Shuffle size={13} />} onClick={scored.next}>
           Other images
@@ -24,6 +25,8 @@ export function ImageStrip({ scored }: { scored: Scored }) {
           <ImageCard
             key={image.id}
             image={image}
+            kept={scored.kept.has(image.id)}
+            onKeep={() => scored.keep(image)}
             score={score}
             chosen={score?.chosen.find((one) => one.itemId === image.id)}
           />
@@ -35,16 +38,28 @@ export function ImageStrip({ scored }: { scored: Scored }) {
 
 type CardProps = {
   image: ShownImage;
+  kept: boolean;
+  onKeep(): void;
   score: CaptionScore | undefined;
   chosen: CaptionScore['chosen'][number] | undefined;
 };
 
-function ImageCard({ image, score, chosen }: CardProps) {
+function ImageCard({ image, kept, onKeep, score, chosen }: CardProps) {
   const said = chosen && score ? topOf(chosen.probabilities, score.classes, TOP) : [];
   const right = chosen !== undefined && said[0]?.name === chosen.label;
   return (
     <li>
-      <img className="thumb" src={thumbnailUrl(image.hash)} alt={image.path} title={image.path} />
+      <button
+        type="button"
+        className="keep"
+        aria-pressed={kept}
+        aria-label={`Keep ${image.path}`}
+        title={`${image.path}: click to keep it when others are shown`}
+        onClick={onKeep}
+      >
+        <img className="thumb" src={thumbnailUrl(image.hash)} alt="" />
+        {kept && <Pin size={14} aria-hidden="true" />}
+      </button>
       <span className="row verdict">
         {chosen &&
           (right ? (

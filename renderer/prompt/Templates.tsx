@@ -1,4 +1,4 @@
-// The templates, one a line: Enter adds one below, Backspace removes an empty one, arrows go between them.
+// The templates, one a line: Enter adds one below, Backspace removes empty, arrows go between them.
 import { Plus, X } from 'lucide-react';
 import { type KeyboardEvent, useRef } from 'react';
 import { useCall } from '../lab.ts';
@@ -80,7 +80,7 @@ export function Templates({ draft, change }: Props) {
           Add a template
         </Button>
         <span className="muted small">
-          <kbd>↵</kbd> below · <kbd>⌫</kbd> removes an empty one
+          <kbd>↵</kbd> below · <kbd>⌫</kbd> removes empty
         </span>
       </div>
     </section>

@@ -22,7 +22,10 @@ export type Scored = {
   again(): void;
   /** Images whose probabilities are shown. */
   images: ShownImage[];
-  /** Shows other images. */
+  /** Those that stay when others are shown. */
+  kept: ReadonlySet<number>;
+  keep(image: ShownImage): void;
+  /** Shows other images beside the kept ones. */
   next(): void;
 };
 export type ShownImage = { id: number; hash: string; path: string };
@@ -33,7 +36,8 @@ const SHOWN = 8;
 export function useScore(dataset: Dataset, model: ModelInfo, captions: Captions): Scored {
   const split = splitOf(dataset);
   const [round, setRound] = useState(0);
-  const images = useShownImages(dataset, split, round);
+  const [kept, setKept] = useState<ShownImage[]>([]);
+  const images = useShownImages(dataset, split, round, kept);
   const wanted = useMemo(() => usable(captions), [captions]);
   const settled = useSettled(wanted);
   const base = { datasetId: dataset.id, model: model.id, split };
@@ -53,6 +57,11 @@ export function useScore(dataset: Dataset, model: ModelInfo, captions: Captions)
       void start.refetch();
     },
     images,
+    kept: new Set(kept.map((one) => one.id)),
+    keep: (image) =>
+      setKept((before) =>
+        before.some((one) => one.id === image.id) ? before.filter((one) => one.id !== image.id) : [...before, image],
+      ),
     next: () => setRound((before) => before + 1),
   };
 }
@@ -68,14 +77,24 @@ function useSettled(wanted: Captions): Captions {
   return settled;
 }
 
-/** Eight images spread over the classes, as items lie class by class. */
-function useShownImages(dataset: Dataset, split: ScoreSplit, round: number): ShownImage[] {
+/** Eight images: the kept ones where they stand, the others spread over the classes, as items lie class by class. */
+function useShownImages(dataset: Dataset, split: ScoreSplit, round: number, kept: readonly ShownImage[]): ShownImage[] {
   const filter = split === 'train' ? { split: 'train' as const, status: 'ok' as const } : { status: 'ok' as const };
   const { data } = useCall('dataset.items', { id: dataset.id, filter, offset: 0, limit: 1000 });
   return useMemo(() => {
     const labelled = (data?.items ?? []).filter((item) => item.label !== null);
-    return pickSpread(labelled, SHOWN, round).map(({ id, hash, path }) => ({ id, hash, path }));
-  }, [data, round]);
+    const fresh = pickSpread(labelled, SHOWN, round).map(({ id, hash, path }) => ({ id, hash, path }));
+    return mixKept(fresh, kept);
+  }, [data, round, kept]);
+}
+
+/** Kept images first in the order they were kept, filled up with others; one that is shown anyway keeps its place. */
+export function mixKept(fresh: readonly ShownImage[], kept: readonly ShownImage[]): ShownImage[] {
+  const missing = kept.filter((one) => !fresh.some((other) => other.id === one.id));
+  const isKept = (one: ShownImage) => kept.some((other) => other.id === one.id);
+  let free = fresh.length - missing.length - fresh.filter(isKept).length;
+  const stay = fresh.filter((one) => isKept(one) || free-- > 0);
+  return [...missing, ...stay];
 }
 
 /** `n` items at equal distances, the whole comb moved by one step a round; golden steps so that rounds differ. */

@@ -1,7 +1,7 @@
 // Where everything in the few-shot chart stands, in pixels: shared by the window's chart and the exported SVG.
 import { type accuracyAxis, nudges, type ShotsAxis, shotsX, tickGap } from './axis.ts';
 import { type Callout, meeting } from './crossings.ts';
-import { type Box, placeCallout, spread, textWidth, wrap } from './layout.ts';
+import { type Box, placeCallout, spread, textWidth, wrapBalanced } from './layout.ts';
 import type { Point, Series } from './series.ts';
 
 /** The plot's rectangle and its two scales. */
@@ -112,7 +112,7 @@ export function placeCallouts(
   for (const callout of found) {
     const at = calloutPoint(callout, lines, axis, plot);
     if (!at) continue;
-    const text = wrap(callout.sentence, size, Math.min(340, area.width - 3 * PADDING.x));
+    const text = wrapBalanced(callout.sentence, size, Math.min(300, area.width - 3 * PADDING.x));
     const width = Math.max(...text.map((line) => textWidth(line, size))) + 2 * PADDING.x;
     const height = text.length * (size + 4) + 2 * PADDING.y;
     const box = placeCallout(at, { width, height }, area, taken);

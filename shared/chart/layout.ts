@@ -47,7 +47,7 @@ export function placeCallout(
 ): Box {
   let best: Box | null = null;
   let cost = Number.POSITIVE_INFINITY;
-  for (const dy of [40, 64, -48, 96, -76, 128, -108, 160]) {
+  for (const dy of [40, 64, -48, 96, -76, 128, -108, 160, -150, 200, -200]) {
     for (const dx of [28, -20 - size.width / 2, 60, -28 - size.width, 110]) {
       const box = {
         x: clamp(at.x + dx, area.x, area.x + area.width - size.width),
@@ -93,6 +93,16 @@ export function wrap(text: string, size: number, width: number): string[] {
   }
   if (line !== '') lines.push(line);
   return lines;
+}
+
+/** Wrapped into as few lines as `width` allows, and those about equally long. */
+export function wrapBalanced(text: string, size: number, width: number): string[] {
+  const fewest = wrap(text, size, width).length;
+  for (let narrower = width / fewest; narrower < width; narrower += 8) {
+    const lines = wrap(text, size, narrower);
+    if (lines.length === fewest && !lines.some((line) => line.endsWith('…'))) return lines;
+  }
+  return wrap(text, size, width);
 }
 
 /** The text, or as much of it as fits with an ellipsis. */

@@ -16,7 +16,7 @@ import {
   wordsFor,
 } from '../../../renderer/prompt/drafts.ts';
 import { topOf } from '../../../renderer/prompt/ImageStrip.tsx';
-import { pickSpread } from '../../../renderer/prompt/useScore.ts';
+import { mixKept, pickSpread } from '../../../renderer/prompt/useScore.ts';
 
 const typed = (...texts: string[]) =>
   texts.reduce(
@@ -84,6 +84,16 @@ describe('shown images', () => {
     expect(new Set(pickSpread(items, 8, 5)).size).toBe(8);
     expect(pickSpread([1, 2], 8, 3).sort()).toEqual([1, 2]);
     expect(pickSpread([], 8, 0)).toEqual([]);
+  });
+
+  test('that are kept stay, and no more are shown than before', () => {
+    const image = (id: number) => ({ id, hash: `h${id}`, path: `${id}.jpg` });
+    const fresh = [1, 2, 3, 4].map(image);
+    const ids = (kept: number[]) => mixKept(fresh, kept.map(image)).map((one) => one.id);
+    expect(ids([])).toEqual([1, 2, 3, 4]);
+    expect(ids([3])).toEqual([1, 2, 3, 4]);
+    expect(ids([9, 3])).toEqual([9, 1, 2, 3]);
+    expect(ids([7, 8, 9, 10, 11])).toEqual([7, 8, 9, 10, 11]);
   });
 
   test('have their likeliest classes first', () => {

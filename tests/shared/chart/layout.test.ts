@@ -1,6 +1,6 @@
 // Labels never overlap and move no more than they must; text is cut and wrapped to a width.
 import { describe, expect, test } from 'vitest';
-import { overlap, placeCallout, shorten, spread, textWidth, wrap } from '../../../shared/chart/layout.ts';
+import { overlap, placeCallout, shorten, spread, textWidth, wrap, wrapBalanced } from '../../../shared/chart/layout.ts';
 
 describe('labels at the ends of lines', () => {
   test('stay where they are when there is room', () => {
@@ -45,5 +45,9 @@ test('text is cut with an ellipsis and wrapped at words', () => {
   const lines = wrap('the probe passes zero-shot at 2 labels per class', 11, 120);
   expect(lines.join(' ')).toBe('the probe passes zero-shot at 2 labels per class');
   for (const line of lines) expect(textWidth(line, 11)).toBeLessThanOrEqual(120);
+  const balanced = wrapBalanced('every other method is above zero-shot already at 1 label per class', 11, 300);
+  expect(balanced).toHaveLength(2);
+  const [first, second] = balanced.map((line) => textWidth(line, 11));
+  expect(Math.abs(first! - second!)).toBeLessThan(80);
   expect(wrap('x'.repeat(200), 11, 100)).toHaveLength(1);
 });
