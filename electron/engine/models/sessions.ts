@@ -8,7 +8,7 @@ import type { Log } from '../context.ts';
 import { workerFile } from '../workers/pool.ts';
 import { createProviders, type Providers } from './providers.ts';
 import type { TokenizerSettings, Tokens } from './tokenizer.ts';
-import type { Trial } from './trial.ts';
+import { plainReason, type Trial } from './trial.ts';
 
 export type OnnxTensor = { type: string; data: Float32Array | Uint8Array | BigInt64Array | Int32Array; dims: number[] };
 /** A model file and how to open it. `expose`: a tensor inside the graph that is made an output too. */
@@ -82,7 +82,7 @@ export function createSessions(options: Options): Sessions {
     } catch (error) {
       if (entry.device === 'cpu') throw error;
       options.notice(
-        `This model cannot run on ${entry.device} (${(error as Error).message}). It runs on the CPU instead.`,
+        `This model cannot run on ${entry.device} (${plainReason((error as Error).message)}). It runs on the CPU instead.`,
       );
       entry.device = 'cpu';
       await ask('cpu');
