@@ -79,7 +79,7 @@ function widen(half: Uint16Array): Float32Array {
 /** float32 [..shape] as a version 1 .npy file. */
 export function writeNpy(data: Float32Array, shape: number[]): Uint8Array {
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
-  const header = dict.padEnd(Math.ceil((10 + dict.length + 1) / 64) * 64 - 11) + '\n';
+  const header = `${dict.padEnd(Math.ceil((10 + dict.length + 1) / 64) * 64 - 11)}\n`;
   const out = new Uint8Array(10 + header.length + data.byteLength);
   out.set([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length & 255, header.length >> 8]);
   out.set(Buffer.from(header, 'latin1'), 10);

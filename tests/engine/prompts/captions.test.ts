@@ -48,7 +48,7 @@ test('an ensemble predicts as its averaged, normalised captions do', () => {
 
   const weights = cosines[3]!.map((c) => Math.exp(100 * c));
   const total = weights.reduce((a, b) => a + b, 0);
-  probabilities(ensemble, 3, 100).forEach((p, c) => expect(p).toBeCloseTo(weights[c]! / total, 4));
+  for (const [c, p] of probabilities(ensemble, 3, 100).entries()) expect(p).toBeCloseTo(weights[c]! / total, 4);
 });
 
 test('forward selection adds the template that helps most and stops when none does', async () => {
