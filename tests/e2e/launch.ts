@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { test as base, chromium, type ElectronApplication, _electron as electron, type Page } from '@playwright/test';
+import { test as base, chromium, type ElectronApplication, expect, type Page } from '@playwright/test';
 import { chromiumPath, chromiumSwitches } from '../../build/chromium.ts';
-import { findElectron, launchArguments } from '../../build/electron.ts';
 import { ROOT } from '../../build/root.ts';
+import { startElectron } from './electron-app.ts';
 import { frame } from './pages/frame.ts';
 
 export type Lab = {
@@ -41,16 +41,10 @@ function environment(dir: string): Record<string, string> {
 }
 
 async function openElectron(dir: string, extra: Record<string, string>): Promise<Running> {
-  const found = await findElectron();
-  if ('missing' in found) throw new Error(found.missing);
-  const app = await electron.launch({
-    executablePath: found.binary,
-    args: [...launchArguments(), ROOT],
-    env: { ...environment(dir), ...found.env, ...extra },
-  });
+  const app = await startElectron(ROOT, { ...environment(dir), ...extra });
   const page = await app.firstWindow();
-  // The app forks another engine by itself; the page says that it is gone.
-  return { page, app, afterKill: () => frame(page).lost(), quit: () => app.close() };
+  // The app forks another engine by itself.
+  return { page, app, afterKill: async () => {}, quit: () => app.close() };
 }
 
 async function openBrowser(dir: string, extra: Record<string, string>): Promise<Running> {
@@ -96,8 +90,14 @@ async function startServer(dir: string, extra: Record<string, string>): Promise<
   return { url, server };
 }
 
-const enginePid = (dir: string) =>
-  (JSON.parse(readFileSync(path.join(dir, 'data', 'owner.json'), 'utf8')) as { pid: number }).pid;
+/** The process that owns the data folder; null while it has not written its name. */
+function enginePid(dir: string): number | null {
+  try {
+    return (JSON.parse(readFileSync(path.join(dir, 'data', 'owner.json'), 'utf8')) as { pid: number }).pid;
+  } catch {
+    return null;
+  }
+}
 
 function makeLab(host: Lab['host'], dir: string, extra: Record<string, string>) {
   const errors: string[] = [];
@@ -131,8 +131,11 @@ function makeLab(host: Lab['host'], dir: string, extra: Record<string, string>) 
       await browser.getByRole('button', { name: 'Use this path' }).click();
     },
     async killEngine() {
-      process.kill(enginePid(dir), 'SIGKILL');
+      const pid = enginePid(dir);
+      if (pid === null) throw new Error('No engine owns the data folder.');
+      process.kill(pid, 'SIGKILL');
       await running!.afterKill();
+      await expect.poll(() => enginePid(dir) ?? pid, { timeout: 30_000 }).not.toBe(pid);
       await frame(running!.page).connected();
     },
     async restart() {
@@ -163,4 +166,4 @@ export const test = base.extend<{ lab: Lab; engineEnv: Record<string, string> }>
     }
   },
 });
-export { expect } from '@playwright/test';
+export { expect };

@@ -21,8 +21,6 @@ export const frame = (page: Page) => {
       await expect(page.getByText('Restarting…')).toHaveCount(0, { timeout: 30_000 });
       await expect(status.getByTitle('Memory of the engine')).toBeVisible({ timeout: 30_000 });
     },
-    /** The page knows that the engine died. */
-    lost: () => expect(page.getByText('Restarting…')).toBeVisible(),
     /** No job runs or waits. */
     idle: (timeout = 60_000) => expect(status.getByText('Ready')).toBeVisible({ timeout }),
   };

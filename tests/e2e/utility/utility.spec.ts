@@ -3,11 +3,11 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type ElectronApplication, _electron as electron, expect, type Page, test } from '@playwright/test';
+import { type ElectronApplication, expect, type Page, test } from '@playwright/test';
 import { build } from 'vite';
-import { findElectron, launchArguments } from '../../../build/electron.ts';
 import { nodeBundle, preload } from '../../../build/vite.ts';
 import type { Client } from '../../../shared/rpc.ts';
+import { startElectron } from '../electron-app.ts';
 
 type TestWindow = { openEngine: () => Promise<Client>; client: Client; evalOutcome: string };
 const here = import.meta.dirname;
@@ -49,14 +49,8 @@ async function makeApp(): Promise<void> {
 
 test.beforeAll(async () => {
   await makeApp();
-  const found = await findElectron();
-  if ('missing' in found) throw new Error(found.missing);
-  const { LAB_ENGINE_NODE: _unused, ...env } = { ...process.env, ...found.env } as Record<string, string>;
-  app = await electron.launch({
-    executablePath: found.binary,
-    args: [...launchArguments(), dir],
-    env: { ...env, LAB_DATA_DIR: path.join(dir, 'data') },
-  });
+  // Not under another Node: that is the other way.
+  app = await startElectron(dir, { LAB_DATA_DIR: path.join(dir, 'data'), LAB_ENGINE_NODE: '' });
   page = await app.firstWindow();
   await page.waitForFunction(() => document.title === 'Stand-in');
 });
