@@ -1,5 +1,4 @@
 // Keeps one engine alive: forks it, forks it again with a growing pause when it dies, and holds the windows' lines meanwhile.
-import { setTimeout as pause } from 'node:timers/promises';
 import type { MessagePortMain } from 'electron';
 import type { FromEngine } from '../../shared/engine-messages.ts';
 import type { EngineChild } from './fork.ts';
@@ -31,6 +30,8 @@ type Options = {
 const PAUSES = [100, 1000, 4000];
 const MINUTE = 60_000;
 const PATIENCE = 6000; // ms an engine may take to stop
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export function superviseEngine({ fork, onBusy, onRefused, onGivenUp, onOutput }: Options): Supervisor {
   let child: EngineChild | null = null;
