@@ -38,7 +38,6 @@ export const LAYERS: Record<string, Rule> = {
       'tinypool',
       'fflate',
       'csv-parse',
-      'protobufjs',
       'usearch',
       '@huggingface/tokenizers',
     ],
