@@ -50,6 +50,7 @@ export function Button({ kind = 'normal', size = 'normal', icon, keys, disabled,
       className={names}
       disabled={Boolean(disabled)}
       focusableWhenDisabled={reason !== null}
+      {...(reason ? { 'aria-description': reason } : {})}
     >
       {icon}
       {children}

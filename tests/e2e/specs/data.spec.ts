@@ -1,5 +1,5 @@
 // Data: a folder comes in, is looked at by mouse and by keys, is split, mended, moved and forgotten; the files stay.
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { addBroken, addCopy, drawFolder, drawMany } from '../images.ts';
 import { expect, test } from '../launch.ts';
@@ -160,4 +160,37 @@ test('go to anything: a dataset by a part of its name, and the sheet of keys', a
   await expect(sheet).toContainText('Go to Models');
   await lab.page.keyboard.press('Escape');
   await expect(sheet).toHaveCount(0);
+});
+
+test('a CSV list gives labels and splits; a flat folder has none and says what to do', async ({ lab }) => {
+  const folder = await drawFolder(path.join(lab.dir, 'flat'), ['.'], 6);
+  const rows = Array.from({ length: 6 }, (_, n) => `0${n}.jpg,${n % 2 ? 'odd' : 'even'},${n < 4 ? 'train' : 'test'}`);
+  writeFileSync(path.join(folder, 'labels.csv'), ['path,label,split', ...rows].join('\n'));
+  await frame(lab.page).goTo('Data');
+  await lab.choose(path.join(folder, 'labels.csv'), async () => {
+    await lab.page.getByRole('button', { name: 'Import', exact: true }).click();
+    await lab.page.getByRole('menuitem', { name: 'A CSV or JSON list' }).click();
+  });
+  const data = dataScreen(lab.page);
+  await expect(data.classRow('odd')).toContainText('3');
+  await expect(data.details).toContainText('from the list');
+  await frame(lab.page).idle();
+
+  await importFolder(lab, folder);
+  await expect(data.details).toContainText('No labels yet');
+  const compare = lab.page.getByRole('button', { name: 'Compare methods on this' });
+  await expect(compare).toHaveAttribute('aria-disabled', 'true');
+  await compare.hover();
+  await expect(lab.page.getByText('A comparison needs labels of at least two classes.')).toBeVisible();
+});
+
+test('from nothing to a chart: the own folder is imported and compared without another question', async ({ lab }) => {
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 12);
+  await frame(lab.page).goTo('Compare');
+  await lab.choose(folder, () => lab.page.getByRole('button', { name: 'Use your own folder' }).click());
+  await expect(frame(lab.page).screen('Compare')).toBeVisible({ timeout: 30_000 });
+  await expect(lab.page.getByRole('navigation', { name: 'Where you are' })).toContainText('animals');
+  await frame(lab.page).idle();
+  await frame(lab.page).goTo('Runs');
+  await expect(lab.page.getByRole('main').getByRole('row').filter({ hasText: 'comparison' })).toContainText('done');
 });
