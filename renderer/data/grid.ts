@@ -4,12 +4,14 @@ export const PAGE = 200;
 const GAP = 8;
 const CAPTION = 24;
 const LEAST_TILE = 118;
+/** The width of the grid in a window of 1,600 px: from there on tiles are larger, not only more. */
+const WIDE = 1080;
 
 export type Layout = { columns: number; tile: number; rowHeight: number; rows: number };
 
 /** As many columns as fit at the least tile; tiles grow with the window, text does not. */
 export function layout(width: number, total: number): Layout {
-  const least = width >= 1500 ? LEAST_TILE * 1.35 : LEAST_TILE;
+  const least = width >= WIDE ? LEAST_TILE * 1.35 : LEAST_TILE;
   const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
   const tile = Math.floor((width - GAP * (columns - 1)) / columns);
   return { columns, tile, rowHeight: tile + CAPTION + GAP, rows: Math.ceil(total / columns) };

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { layout, move, PAGE, pagesFor } from '../../../renderer/data/grid.ts';
 
 describe('layout', () => {
-  test.each([320, 756, 757, 1100, 1499, 1500, 2600])('tiles fill %d px and never overflow it', (width) => {
+  test.each([320, 756, 757, 1079, 1080, 1400, 2600])('tiles fill %d px and never overflow it', (width) => {
     const { columns, tile, rows } = layout(width, 100_000);
     expect(columns * tile + (columns - 1) * 8).toBeLessThanOrEqual(width);
     expect((columns + 1) * 118 + columns * 8, 'another column would not fit at the least size').toBeGreaterThan(
-      width < 1500 ? width : 0,
+      width < 1080 ? width : 0,
     );
     expect((rows - 1) * columns).toBeLessThan(100_000);
     expect(rows * columns).toBeGreaterThanOrEqual(100_000);
