@@ -34,8 +34,8 @@ export type Embedded = {
   embedMs: number;
 };
 
-/** Batches under way at once: one in the model while the next is decoded. */
-const IN_FLIGHT = 2;
+/** Batches under way besides those in the model: they are decoded meanwhile. */
+const AHEAD = 2;
 /** Rows read from the cache between two breaths of the event loop. */
 const READ_STEP = 1000;
 
@@ -87,7 +87,7 @@ export async function embedItems(
     hooks.progress(done, items.length);
   }
 
-  await inOrder(waiting, embedder.batch, IN_FLIGHT, embedBatch);
+  await inOrder(waiting, embedder.batch, embedder.lanes + AHEAD, embedBatch);
   const listed = [...failures].flatMap(([hash, reason]) =>
     rowsOf.get(hash)!.map((at) => ({ id: items[at]!.id, reason })),
   );

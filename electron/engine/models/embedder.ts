@@ -19,6 +19,8 @@ export type Embedder = {
   scale: number | null;
   /** Images per run that suit the device. */
   batch: number;
+  /** Batches that run side by side; one more should be under way, so that decoding never waits. */
+  lanes: number;
   /** Feature rows [files.length, dim], not normalised; the rows of failures are zero. */
   images(files: string[], signal?: AbortSignal): Promise<{ features: Float32Array; failures: Failure[] }>;
   /** Rows [captions.length, dim] in the same space, not normalised; null when the model has no text side for this output. */

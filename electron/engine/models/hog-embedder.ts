@@ -35,6 +35,7 @@ export const hogEmbedder = (images: () => ImagePool): Embedder => ({
   licence: HOG_INFO.licence,
   scale: null,
   batch: 64,
+  lanes: 1,
   images: (files, signal) => images().hog(files, signal),
   text: null,
   labels: null,

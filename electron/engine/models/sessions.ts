@@ -2,17 +2,19 @@
 // on the provider that was asked for or, with a notice, on the CPU.
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { LabError, type ProviderReport } from '../../../shared/contract.ts';
 import type { Log } from '../context.ts';
-import { workerFile } from '../workers/pool.ts';
+import { createThread, type Thread } from './onnx-thread.ts';
 import { createProviders, type Providers } from './providers.ts';
 import type { TokenizerSettings, Tokens } from './tokenizer.ts';
 import { plainReason, type Trial } from './trial.ts';
 
 export type OnnxTensor = { type: string; data: Float32Array | Uint8Array | BigInt64Array | Int32Array; dims: number[] };
-/** A model file and how to open it. `expose`: a tensor inside the graph that is made an output too. */
-export type OnnxSource = { file: string; expose: string | null; device: string; threads: number };
+/**
+ * A model file and how to open it. `expose`: a tensor inside the graph that is made an output too. `lanes`: how many runs
+ * may be under way at once, each in a session of its own with its share of the threads.
+ */
+export type OnnxSource = { file: string; expose: string | null; device: string; threads: number; lanes: number };
 export type OnnxOutput = { data: Float32Array; dims: number[] };
 
 export type OnnxRequest =
@@ -44,49 +46,76 @@ export type Sessions = {
   close(): Promise<void>;
 };
 
-type Entry = { session: number; device: string; ready: Promise<void>; busy: number; usedAt: number };
+type Lane = { thread: Thread; session: number; ready: Promise<void>; busy: number };
+type Entry = { source: OnnxSource; device: string; lanes: Lane[]; usedAt: number };
 type Options = { cacheDir: string; log: Log; notice(text: string): void; idleMs?: number };
 
 export function createSessions(options: Options): Sessions {
   const idleMs = options.idleMs ?? 120_000;
-  const thread = createThread();
+  const threads: Thread[] = [];
   const entries = new Map<string, Entry>();
   const providers: Providers = createProviders({
     cacheDir: options.cacheDir,
-    inThread: (provider) => thread.ask('try', { kind: 'try', provider }),
+    inThread: (provider) => threadOf(0).ask('try', { kind: 'try', provider }),
   });
   let nextSession = 1;
 
+  const busy = (entry: Entry) => entry.lanes.some((lane) => lane.busy > 0);
   const sweep = setInterval(
     () => {
-      for (const [key, entry] of entries)
-        if (entry.busy === 0 && Date.now() - entry.usedAt >= idleMs) release(key, entry);
-      if (entries.size === 0) thread.idle();
+      for (const [key, entry] of entries) if (!busy(entry) && Date.now() - entry.usedAt >= idleMs) release(key, entry);
+      if (entries.size === 0) for (const thread of threads) thread.idle();
     },
     Math.min(10_000, idleMs),
   );
   sweep.unref();
 
-  function release(key: string, entry: Entry): void {
-    entries.delete(key);
-    thread.ask('release', { kind: 'release', session: entry.session }).catch(() => {
-      // the thread is gone, and the session with it
-    });
+  function threadOf(index: number): Thread {
+    threads[index] ??= createThread(() => entries.clear());
+    return threads[index];
   }
 
-  async function load(entry: Entry, source: OnnxSource): Promise<void> {
+  function release(key: string, entry: Entry): void {
+    entries.delete(key);
+    for (const { thread, session } of entry.lanes)
+      thread.ask('release', { kind: 'release', session }).catch(() => {
+        // the thread is gone, and the session with it
+      });
+  }
+
+  /** Lane 0 finds out the device; the others, opened when it is busy, follow it. */
+  function openLane(entry: Entry): Lane {
+    const lane: Lane = {
+      thread: threadOf(entry.lanes.length),
+      session: nextSession++,
+      ready: Promise.resolve(),
+      busy: 0,
+    };
+    const { source } = entry;
+    const share = Math.max(1, Math.floor(source.threads / source.lanes));
     const ask = (device: string) =>
-      thread.ask('load', { kind: 'load', session: entry.session, source: { ...source, device } });
-    try {
-      await ask(entry.device);
-    } catch (error) {
-      if (entry.device === 'cpu') throw error;
-      options.notice(
-        `This model cannot run on ${entry.device} (${plainReason((error as Error).message)}). It runs on the CPU instead.`,
-      );
-      entry.device = 'cpu';
-      await ask('cpu');
-    }
+      lane.thread.ask('load', {
+        kind: 'load',
+        session: lane.session,
+        source: { ...source, device, threads: device === 'cpu' ? share : source.threads },
+      });
+    const load = async () => {
+      try {
+        await ask(entry.device);
+      } catch (error) {
+        if (entry.device === 'cpu') throw error;
+        options.notice(
+          `This model cannot run on ${entry.device} (${plainReason((error as Error).message)}). It runs on the CPU instead.`,
+        );
+        entry.device = 'cpu';
+        await ask('cpu');
+      }
+    };
+    // the runtime is loaded by one thread after the other: two at once have crashed elsewhere
+    const before = entry.lanes.at(-1)?.ready ?? Promise.resolve();
+    lane.ready = before.then(load);
+    entry.lanes.push(lane);
+    return lane;
   }
 
   function entryOf(asked: OnnxSource): Entry {
@@ -96,20 +125,17 @@ export function createSessions(options: Options): Sessions {
     const key = JSON.stringify([source, stat?.size, stat?.mtimeMs]);
     const open = entries.get(key);
     if (open) return open;
-    const entry: Entry = {
-      session: nextSession++,
-      device: source.device,
-      ready: Promise.resolve(),
-      busy: 0,
-      usedAt: Date.now(),
-    };
-    entry.ready = load(entry, source);
-    entry.ready.catch(() => entries.delete(key));
+    const entry: Entry = { source, device: source.device, lanes: [], usedAt: Date.now() };
+    openLane(entry).ready.catch(() => entries.delete(key));
     entries.set(key, entry);
     return entry;
   }
 
-  thread.onDeath = () => entries.clear();
+  /** A free lane, a new one while there may be more, else the one with the least to do. */
+  function laneFor(entry: Entry): Lane {
+    const least = entry.lanes.reduce((best, lane) => (lane.busy < best.busy ? lane : best));
+    return least.busy > 0 && entry.lanes.length < entry.source.lanes ? openLane(entry) : least;
+  }
 
   return {
     async device(choice) {
@@ -119,23 +145,24 @@ export function createSessions(options: Options): Sessions {
     },
     async run(source, feeds, outputs) {
       const entry = entryOf(source);
-      entry.busy++;
+      const lane = laneFor(entry);
+      lane.busy++;
       try {
-        await entry.ready;
-        return await thread.ask('run', { kind: 'run', session: entry.session, feeds, outputs });
+        await lane.ready;
+        return await lane.thread.ask('run', { kind: 'run', session: lane.session, feeds, outputs });
       } catch (error) {
         if (error instanceof LabError) throw error;
         throw new LabError('internal', `${source.file} failed to run: ${(error as Error).message}`, { cause: error });
       } finally {
-        entry.busy--;
+        lane.busy--;
         entry.usedAt = Date.now();
       }
     },
-    tokenize: (settings, texts, pad) => thread.ask('tokenize', { kind: 'tokenize', settings, texts, pad }),
+    tokenize: (settings, texts, pad) => threadOf(0).ask('tokenize', { kind: 'tokenize', settings, texts, pad }),
     async actualDevice(source) {
       const entry = entryOf(source);
       try {
-        await entry.ready;
+        await entry.lanes[0]!.ready;
       } catch (error) {
         throw new LabError('bad-request', `ONNX Runtime cannot open ${source.file}: ${(error as Error).message}`, {
           cause: error,
@@ -148,83 +175,7 @@ export function createSessions(options: Options): Sessions {
     async close() {
       clearInterval(sweep);
       for (const [key, entry] of entries) release(key, entry);
-      await thread.close();
+      await Promise.all(threads.map((thread) => thread.close()));
     },
   };
-}
-
-type Thread = {
-  ask<K extends OnnxRequest['kind']>(kind: K, request: Extract<OnnxRequest, { kind: K }>): Promise<OnnxAnswer[K]>;
-  /** Ends the thread while nothing is pending; the next question starts another. */
-  idle(): void;
-  close(): Promise<void>;
-  onDeath: () => void;
-};
-
-function createThread(): Thread {
-  let worker: Worker | null = null;
-  let nextId = 1;
-  let closed = false;
-  const pending = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
-
-  const self: Thread = {
-    onDeath: () => {},
-    ask(_kind, request) {
-      if (closed) return Promise.reject(new LabError('cancelled', 'The lab is closing.'));
-      worker ??= start();
-      const id = nextId++;
-      const asked = new Promise<never>((resolve, reject) => pending.set(id, { resolve, reject }));
-      worker.ref();
-      worker.postMessage({ ...request, id }, 'feeds' in request ? handedOver(request.feeds) : []);
-      return asked;
-    },
-    idle() {
-      if (pending.size > 0 || !worker) return;
-      const ended = worker;
-      worker = null;
-      void ended.terminate();
-    },
-    async close() {
-      closed = true;
-      const ended = worker;
-      worker = null;
-      await ended?.terminate();
-      rejectAll(new LabError('cancelled', 'The lab is closing.'));
-    },
-  };
-
-  function rejectAll(error: Error): void {
-    for (const waiter of pending.values()) waiter.reject(error);
-    pending.clear();
-  }
-
-  function start(): Worker {
-    const started = new Worker(new URL(workerFile('onnx')));
-    started.unref();
-    started.on('message', (message: { id: number; result: never } | { id: number; error: string }) => {
-      const waiter = pending.get(message.id);
-      pending.delete(message.id);
-      if ('error' in message) waiter?.reject(new Error(message.error));
-      else waiter?.resolve(message.result);
-      // the process may end while the thread has nothing to do, never while it works
-      if (pending.size === 0) started.unref();
-    });
-    const died = (error: Error) => {
-      if (worker !== started) return;
-      worker = null;
-      self.onDeath();
-      rejectAll(error);
-    };
-    started.on('error', died);
-    started.on('exit', (code) => died(new Error(`the thread that runs models ended (code ${code})`)));
-    return started;
-  }
-  return self;
-}
-
-/** Shared memory stays where it is; plain memory moves. */
-function handedOver(feeds: Record<string, OnnxTensor>): ArrayBuffer[] {
-  return [...new Set(Object.values(feeds).map((feed) => feed.data.buffer))].filter(
-    (buffer): buffer is ArrayBuffer => buffer instanceof ArrayBuffer,
-  );
 }

@@ -1,5 +1,5 @@
 // The thread that runs models: onnxruntime-node's `run` is synchronous, so on the main thread it would stop every call.
-// There is only ever one such thread: the runtime fails when two of them use it (onnxruntime #24486).
+// Small models run on several such threads side by side (models/sessions.ts).
 import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';

@@ -237,7 +237,7 @@ describe('devices', () => {
 
 test('a session that is not used is closed, and opened again when it is', async () => {
   const sessions = createSessions({ cacheDir: lab.dirs.cache, log: () => {}, notice: () => {}, idleMs: 50 });
-  const source = { file: path.join(RESNET, 'onnx', 'model.onnx'), expose: null, device: 'cpu', threads: 1 };
+  const source = { file: path.join(RESNET, 'onnx', 'model.onnx'), expose: null, device: 'cpu', threads: 1, lanes: 1 };
   const run = async () =>
     (
       await sessions.run(
@@ -253,4 +253,25 @@ test('a session that is not used is closed, and opened again when it is', async 
   expect((await run()).data).toEqual(first.data);
   await sessions.close();
   await expect(run()).rejects.toMatchObject({ code: 'cancelled' });
+});
+
+test('runs of a small model go side by side and give the same as one after the other', async () => {
+  const sessions = createSessions({ cacheDir: lab.dirs.cache, log: () => {}, notice: () => {} });
+  const source = {
+    file: path.join(RESNET, 'onnx', 'model.onnx'),
+    expose: null,
+    device: 'cpu',
+    threads: 3,
+    lanes: 3,
+  };
+  const run = async (value: number) => {
+    const data = new Float32Array(3 * 64 * 64).fill(value);
+    const feeds = { pixel_values: { type: 'float32', data, dims: [1, 3, 64, 64] } };
+    return [...(await sessions.run(source, feeds, ['logits'])).logits!.data];
+  };
+  const values = Array.from({ length: 12 }, (_, i) => i / 12);
+  const together = await Promise.all(values.map(run));
+  for (const [i, value] of values.entries()) expect(await run(value)).toEqual(together[i]);
+  expect(sessions.open()).toBe(1);
+  await sessions.close();
 });
