@@ -36,7 +36,12 @@ type Running = {
 
 /** The test's own environment: its data, no demo, and nothing of the developer's. */
 function environment(dir: string): Record<string, string> {
-  const { LAB_MODELS_DIR: _models, LAB_ENGINE_NODE: _node, ...env } = process.env as Record<string, string>;
+  const {
+    LAB_MODELS_DIR: _models,
+    LAB_ENGINE_NODE: _node,
+    NO_COLOR: _colour,
+    ...env
+  } = process.env as Record<string, string>;
   return { ...env, LAB_DATA_DIR: path.join(dir, 'data'), LAB_DEMO: 'off' };
 }
 
@@ -76,11 +81,17 @@ async function ended(child: ChildProcess): Promise<void> {
 async function startServer(dir: string, extra: Record<string, string>): Promise<{ url: string; server: ChildProcess }> {
   const server = spawn(process.execPath, [path.join(ROOT, 'dist/engine/server.js')], {
     env: { ...environment(dir), ...extra },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';
+  let said = '';
+  server.stderr!.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
   const url = await new Promise<string>((resolve, reject) => {
-    server.once('exit', (code) => reject(new Error(`The server ended with ${code} before it printed an address.`)));
+    server.once('exit', (code) =>
+      reject(new Error(`The server ended with ${code} before it printed an address: ${said}`)),
+    );
     server.stdout!.on('data', (chunk: Buffer) => {
       printed += chunk.toString();
       const found = /http:\/\/127\.0\.0\.1:\d+\/[\w-]+\//.exec(printed);
