@@ -287,11 +287,12 @@ function readLicence(folder: string): string | null {
   );
 }
 
-/** Bytes of all files, two levels deep. */
+/** Bytes of all files; links, of which a Hub cache is full, count as what they lead to. */
 function folderBytes(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) bytes += statSync(path.join(entry.parentPath, entry.name)).size;
+    const stat = statSync(path.join(entry.parentPath, entry.name), { throwIfNoEntry: false });
+    if (stat?.isFile()) bytes += stat.size;
   }
   return bytes;
 }

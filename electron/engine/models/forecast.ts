@@ -4,8 +4,10 @@ import type { Engine } from '../context.ts';
 import { countCached, type EmbedItem, embedItems } from './embed-dataset.ts';
 import type { Embedder } from './embedder.ts';
 
-/** Enough for a steady pace, few enough to answer within seconds on a laptop. */
-const SAMPLE_BATCHES = 2;
+/** Enough for a steady pace; fewer when the model is slow, to answer within seconds. */
+const MOST_TIMED = 48;
+const SLICE = 16;
+const ENOUGH_MS = 2000;
 /** A row in the cache beside its vector: key, hash, and SQLite's own. */
 const ROW_BYTES = 160;
 
@@ -16,22 +18,26 @@ export async function forecast(
   items: EmbedItem[],
 ): Promise<EmbedForecast> {
   const contents = [...new Map(items.map((item) => [item.hash, item])).values()];
-  const before = countCached(engine, embedder, contents);
   const has = engine.cache.prepare('SELECT 1 FROM feature WHERE model = ? AND hash = ?').pluck();
   // spread over the dataset, for the first folder may hold the small images
   const missing = contents.filter((item) => has.get(embedder.key, item.hash) === undefined);
   const hooks = { progress: () => {}, log: engine.log };
-  const size = Math.min(missing.length, SAMPLE_BATCHES * Math.min(embedder.batch, 16) + 1);
+  const size = Math.min(missing.length, MOST_TIMED + 1);
   const sample = Array.from({ length: size }, (_, i) => missing[Math.floor((i * missing.length) / size)]!);
   // the first one opens the model and fills the file cache
-  if (sample.length > 0) await embedItems(engine, embedder, sample.slice(0, 1), hooks);
-  const timed = sample.slice(1);
-  const { embedMs } = timed.length > 0 ? await embedItems(engine, embedder, timed, hooks) : { embedMs: 0 };
-  const imagesPerSecond = embedMs > 0 ? (timed.length / embedMs) * 1000 : 0;
-  const left = missing.length - sample.length;
+  if (size > 0) await embedItems(engine, embedder, sample.slice(0, 1), hooks);
+  let [tried, embedded, embedMs] = [Math.min(1, size), 0, 0];
+  while (tried < size && embedMs < ENOUGH_MS) {
+    const slice = await embedItems(engine, embedder, sample.slice(tried, tried + SLICE), hooks);
+    tried = Math.min(size, tried + SLICE);
+    embedded += slice.embedded;
+    embedMs += slice.embedMs;
+  }
+  const imagesPerSecond = embedMs > 0 ? (embedded / embedMs) * 1000 : 0;
+  const left = missing.length - tried;
   return {
     items: contents.length,
-    cached: before + sample.length,
+    cached: countCached(engine, embedder, contents),
     seconds: imagesPerSecond > 0 ? left / imagesPerSecond : 0,
     bytes: contents.length * (embedder.dim * 4 + ROW_BYTES),
     imagesPerSecond,

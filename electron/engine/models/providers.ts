@@ -2,6 +2,7 @@
 // driver ends the process that loads it.
 import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderReport } from '../../../shared/contract.ts';
@@ -24,8 +25,12 @@ const PLATFORMS: Partial<Record<(typeof PROVIDERS)[number], { platform: NodeJS.P
 };
 const TRIAL_MS = 30_000;
 
+/** Trials are kept this long: each start of the shell would pay a second for them. Asking for the report tries again. */
+const KEPT_MS = 24 * 3600_000;
+
 export function createProviders(options: Options): Providers {
   let known: Promise<Map<string, Trial>> | null = null;
+  const kept = keptTrials(options.cacheDir);
   // Electron's binary cannot be forked as Node once its fuses are set; there a marker on disk remembers what crashed.
   const attempt = process.versions.electron ? (provider: string) => withMarker(options, provider) : inProcess;
 
@@ -36,18 +41,23 @@ export function createProviders(options: Options): Providers {
       const absent = rule && rule.platform !== process.platform;
       trials.set(provider, absent ? { ok: false, reason: rule.only, milliseconds: 0 } : await attempt(provider));
     }
+    kept.write(trials);
     return trials;
   }
 
-  const once = () => {
-    known ??= tryAll();
+  const once = (): Promise<Map<string, Trial>> => {
+    const before = known ? null : kept.read();
+    known ??= before ? Promise.resolve(before) : tryAll();
+    return known;
+  };
+  const afresh = (): Promise<Map<string, Trial>> => {
+    known = tryAll();
     return known;
   };
 
   return {
     async report() {
-      known = null;
-      const trials = await once();
+      const trials = await afresh();
       return PROVIDERS.map((id) => ({
         id,
         available: trials.get(id)?.ok ?? false,
@@ -56,14 +66,43 @@ export function createProviders(options: Options): Providers {
     },
     async choose(choice) {
       if (choice === 'cpu') return { device: 'cpu', notice: null };
-      const trials = await once();
-      if (choice === 'auto' || choice === '') return { device: fastest(trials), notice: null };
-      const trial = trials.get(choice);
-      if (trial?.ok) return { device: choice, notice: null };
+      if (choice === 'auto' || choice === '') return { device: fastest(await once()), notice: null };
+      // what failed yesterday may work today
+      const works = (await once()).get(choice)?.ok ?? false;
+      const trial = works ? null : ((await afresh()).get(choice) ?? null);
+      if (works || trial?.ok) return { device: choice, notice: null };
       return {
         device: 'cpu',
         notice: `The device ${choice} cannot be used: ${trial?.reason ?? `the lab knows auto, ${PROVIDERS.join(', ')}.`} The CPU is used instead.`,
       };
+    },
+  };
+}
+
+/** The last trials on disk, for this runtime on this machine only. */
+function keptTrials(cacheDir: string) {
+  const file = path.join(cacheDir, 'devices.json');
+  const machine = [process.platform, process.arch, process.version, hostname()].join(' ');
+  return {
+    read(): Map<string, Trial> | null {
+      try {
+        const { at, on, trials } = JSON.parse(readFileSync(file, 'utf8')) as {
+          at: number;
+          on: string;
+          trials: [string, Trial][];
+        };
+        return on === machine && Date.now() - at < KEPT_MS ? new Map(trials) : null;
+      } catch {
+        return null;
+      }
+    },
+    write(trials: Map<string, Trial>): void {
+      try {
+        mkdirSync(cacheDir, { recursive: true });
+        writeFileSync(file, JSON.stringify({ at: Date.now(), on: machine, trials: [...trials] }));
+      } catch {
+        // a cache that cannot be written costs time only
+      }
     },
   };
 }

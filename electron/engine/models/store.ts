@@ -161,13 +161,14 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
   };
 }
 
-/** Sub-folders that look like models: a config.json or any .onnx. */
+/** Sub-folders that look like models (a config.json or any .onnx), or the folder itself where it is one. */
 function modelFolders(root: string): string[] {
   if (!existsSync(root) || !statSync(root).isDirectory()) return [];
   const isModel = (folder: string) =>
     existsSync(path.join(folder, 'config.json')) ||
     existsSync(path.join(folder, 'onnx')) ||
     readdirSync(folder).some((name) => name.endsWith('.onnx'));
+  if (isModel(root)) return [path.resolve(root)];
   return readdirSync(root, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
     .map((entry) => path.join(root, entry.name))

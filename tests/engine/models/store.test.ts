@@ -13,6 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => lab.close());
 const RESNET = fixturePath('tiny-resnet');
+const PROVIDER_IDS = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'];
 
 describe('the list', () => {
   test('has the built-in backbone first, then what is on disk, then the catalog', async () => {
@@ -275,3 +276,29 @@ test('runs of a small model go side by side and give the same as one after the o
   expect(sessions.open()).toBe(1);
   await sessions.close();
 });
+
+test('what the devices can do is remembered for a day, and tried again for one that is asked for by name', async () => {
+  const auto = await lab.store.embedder('tiny-resnet', { device: 'auto' });
+  expect(PROVIDER_IDS).toContain(auto.device);
+  const file = path.join(lab.dirs.cache, 'devices.json');
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as { at: number; trials: [string, { ok: boolean }][] };
+  expect(kept.trials.map(([id]) => id)).toEqual(PROVIDER_IDS);
+  // a device that has gone since: the note says it is there, the trial says it is not
+  const gone = process.platform === 'win32' ? 'coreml' : 'dml';
+  writeFileSync(
+    file,
+    JSON.stringify({
+      ...kept,
+      trials: kept.trials.map(([id, trial]) => [
+        id,
+        id === gone ? { ok: false, reason: 'then', milliseconds: 0 } : trial,
+      ]),
+    }),
+  );
+  const later = openStore({ modelsDirs: [fixturePath('')] });
+  writeFileSync(path.join(later.dirs.cache, 'devices.json'), readFileSync(file));
+  await later.store.embedder('tiny-resnet', { device: gone });
+  expect(later.notices[0]).toMatch(/only/);
+  expect(later.notices[0]).not.toMatch(/then/);
+  await later.close();
+}, 60_000);
