@@ -5,6 +5,7 @@ import type { GridRow } from '../methods/grid.ts';
 import type { Sample } from '../methods/method.ts';
 import { METHODS } from '../methods/table.ts';
 import { gatherRows } from '../numeric/matrix.ts';
+import './priority.ts';
 
 export type FitTask = {
   method: MethodId;

@@ -7,6 +7,7 @@ import { preprocess } from '../images/preprocess.ts';
 import type { Rgb } from '../images/resize.ts';
 import { displayable, writeThumbnail } from '../images/show.ts';
 import type { Failure } from '../images/spec.ts';
+import './priority.ts';
 
 // One file per thread is the parallelism; no file comes twice, so a cache only costs memory.
 sharp.concurrency(1);

@@ -1,6 +1,7 @@
 // A thread of the import: hashes files and reads their headers, while the main thread answers and writes rows.
 import { parentPort } from 'node:worker_threads';
 import { type Reading, readFile } from '../datasets/read-file.ts';
+import './priority.ts';
 
 /** `sizes` and `mtimes` are what is known of each path, -1 when it is new. */
 export type ImportTask = { root: string; respell: boolean; paths: string[]; sizes: Float64Array; mtimes: Float64Array };
