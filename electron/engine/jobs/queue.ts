@@ -10,6 +10,7 @@ import {
   type Metric,
 } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
+import { asSpaceError } from '../datasets/roots.ts';
 import type { JobContext, JobKindDef } from './kind.ts';
 import { createPace, type Pace } from './progress.ts';
 
@@ -63,12 +64,15 @@ export function createJobQueue(
   const sql = statements(db);
   const running = new Map<number, Running>();
   const waiters = new Map<number, ((job: Job) => void)[]>();
+  /** How jobs ended whose end could not be written, the disk being full; the next start finds them as they were. */
+  const unwritten = new Map<number, Pick<Row, 'status' | 'result' | 'error' | 'ended_at'>>();
   let closing = false;
 
   sql.interrupt.run(Date.now());
   setImmediate(pump); // what was still queued when the last engine ended
 
-  function toJob(row: Row): Job {
+  function toJob(stored: Row): Job {
+    const row = { ...stored, ...unwritten.get(stored.id) };
     const live = running.get(row.id);
     return {
       id: row.id,
@@ -108,7 +112,7 @@ export function createJobQueue(
   }
 
   function log(id: number, level: LogLine['level'], text: string): void {
-    sql.log.run(id, Date.now(), level, text);
+    unlessFull(() => sql.log.run(id, Date.now(), level, text));
     engine().log(level, `job ${id}: ${text}`);
   }
 
@@ -116,6 +120,7 @@ export function createJobQueue(
   function pump(): void {
     if (closing) return;
     for (const row of sql.queued.all() as Row[]) {
+      if (unwritten.has(row.id)) continue; // it ended; only a resume starts it again
       const lane = kinds[row.kind].lane;
       const busy = [...running.keys()].some((id) => kinds[(sql.get.get(id) as Row).kind].lane === lane);
       if (!busy && !running.has(row.id)) begin(row);
@@ -131,8 +136,6 @@ export function createJobQueue(
       unit: kinds[row.kind].unit,
     };
     running.set(row.id, live);
-    sql.begin.run(Date.now(), row.id);
-    announce(row.id);
     live.done = work(row, live).finally(() => {
       running.delete(row.id);
       if (!db.open) return;
@@ -148,6 +151,8 @@ export function createJobQueue(
     const report = createReporter(row.id, live);
     const { signal } = live.controller;
     try {
+      sql.begin.run(Date.now(), row.id);
+      announce(row.id);
       const params = def.params.parse(JSON.parse(row.params));
       const result = await def.run(params, {
         jobId: row.id,
@@ -160,13 +165,16 @@ export function createJobQueue(
       signal.throwIfAborted();
       report.flush();
       sql.end.run('done', JSON.stringify(result ?? null), null, Date.now(), row.id);
-    } catch (error) {
+    } catch (thrown) {
+      const error = asSpaceError(thrown);
       report.flush();
       const { status, said } = verdict(error, signal);
       if (status === 'failed')
         engine().log('error', `job ${row.id} (${row.kind}): ${error instanceof Error ? error.stack : String(error)}`);
       if (said) log(row.id, status === 'failed' ? 'error' : 'warn', said.message);
-      sql.end.run(status, null, said ? JSON.stringify(said) : null, Date.now(), row.id);
+      const end = { status, result: null, error: said ? JSON.stringify(said) : null, ended_at: Date.now() };
+      if (!unlessFull(() => sql.end.run(end.status, end.result, end.error, end.ended_at, row.id)))
+        unwritten.set(row.id, end);
     } finally {
       report.stop();
     }
@@ -182,7 +190,8 @@ export function createJobQueue(
 
     const flushProgress = () => {
       if (!pending) return;
-      sql.progress.run(...pending, id);
+      const now = pending;
+      unlessFull(() => sql.progress.run(...now, id));
       pending = null;
       last = Date.now();
       announce(id);
@@ -192,9 +201,11 @@ export function createJobQueue(
       if (metrics.length === 0) return;
       const batch = metrics;
       metrics = [];
-      db.transaction(() => {
-        for (const m of batch) sql.metric.run(m.jobId, m.name, m.step, m.value);
-      })();
+      unlessFull(
+        db.transaction(() => {
+          for (const m of batch) sql.metric.run(m.jobId, m.name, m.step, m.value);
+        }),
+      );
       engine().push('job.metrics', batch);
     };
     const progress: JobContext['progress'] = (done, total, note = '', unit) => {
@@ -228,14 +239,16 @@ export function createJobQueue(
         throw new LabError('bad-request', `${kind}: ${issue.path.join('.') || 'params'}: ${issue.message}`);
       }
       const title = def.title(parsed.data, engine());
-      const { lastInsertRowid } = sql.insert.run(kind, title, JSON.stringify(parsed.data), Date.now());
+      const { lastInsertRowid } = needingSpace(() =>
+        sql.insert.run(kind, title, JSON.stringify(parsed.data), Date.now()),
+      );
       const job = announce(Number(lastInsertRowid));
       setImmediate(pump);
       return job;
     },
     get,
     list: (limit) => (sql.list.all(limit) as Row[]).map(toJob),
-    active: () => (sql.active.all() as Row[]).map(toJob),
+    active: () => (sql.active.all() as Row[]).filter((row) => !unwritten.has(row.id)).map(toJob),
     cancel(id) {
       const job = get(id);
       const live = running.get(id);
@@ -250,7 +263,8 @@ export function createJobQueue(
       const job = get(id);
       if (!job.resumable)
         throw new LabError('conflict', `Job ${id} is ${job.status}; only a job that was cut off can be resumed.`);
-      sql.requeue.run(id);
+      needingSpace(() => sql.requeue.run(id));
+      unwritten.delete(id);
       setImmediate(pump);
       return announce(id);
     },
@@ -275,6 +289,26 @@ export function createJobQueue(
       await Promise.all([...running.values()].map((live) => live.done));
     },
   };
+}
+
+/** Bookkeeping on a full disk is let go, or it would take the engine down; tells whether it was written. */
+function unlessFull(write: () => unknown): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    if (asSpaceError(error) === error) throw error;
+    return false;
+  }
+}
+
+/** Throws `no-space` when the disk is full. */
+function needingSpace<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw asSpaceError(error);
+  }
 }
 
 /** What an ended run's error makes of the job. */

@@ -22,7 +22,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const steps = z.object({
   steps: z.number().int(),
   ms: z.number().default(1),
-  fail: z.enum(['offline', 'bug', 'none']).default('none'),
+  fail: z.enum(['offline', 'bug', 'full', 'none']).default('none'),
 });
 let ran: number[] = [];
 
@@ -40,6 +40,7 @@ const counting = (lane: 'work' | 'background') =>
         await sleep(p.ms);
       }
       if (p.fail === 'offline') throw new LabError('offline', 'The drive is gone.');
+      if (p.fail === 'full') job.engine.db.prepare('INSERT INTO ballast VALUES (zeroblob(9000))').run();
       if (p.fail === 'bug') throw new TypeError('boom');
       ran.push(p.steps);
       return { counted: p.steps };
@@ -52,6 +53,7 @@ async function open() {
     JOB_KINDS.map((kind) => [kind, counting(kind === 'verify' ? 'background' : 'work')]),
   ) as Record<JobKind, JobKindDef<unknown>>;
   const engine = {
+    db,
     push: (event: string, payload: unknown) => event === 'job.changed' && seen.push(payload as Job),
     log: () => {},
   } as unknown as Engine;
@@ -151,4 +153,27 @@ test('a row left running by a killed process becomes interrupted, a queued one r
   expect((await two.queue.ended(2)).status).toBe('done');
   await two.queue.close();
   two.db.close();
+});
+
+test('a full disk pauses the job and leaves the engine alive; with room again it goes on', async () => {
+  const { db, queue } = await open();
+  db.exec('CREATE TABLE ballast (bytes BLOB) STRICT');
+  const job = queue.start('import', { steps: 30, ms: 5, fail: 'full' });
+  const pages = Number(db.pragma('page_count', { simple: true }));
+  db.pragma(`max_page_count = ${pages}`);
+  const filler = db.prepare(
+    `INSERT INTO job (kind, title, params, status, created_at) VALUES ('import', '', '{}', 'done', 0)`,
+  );
+  expect(() => {
+    for (;;) filler.run(); // behind the job's row, whose page is then full: not even its end can be written
+  }).toThrow('full');
+  expect(await queue.ended(job.id)).toMatchObject({ status: 'paused', resumable: true, error: { code: 'no-space' } });
+  expect(queue.active()).toEqual([]);
+  expect(() => queue.start('embed', { steps: 1 })).toThrow(expect.objectContaining({ code: 'no-space' }));
+
+  db.pragma(`max_page_count = ${pages + 1000}`);
+  queue.resume(job.id);
+  expect(await queue.ended(job.id)).toMatchObject({ status: 'done', error: null, result: { counted: 30 } });
+  await queue.close();
+  db.close();
 });
