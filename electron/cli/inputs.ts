@@ -5,7 +5,7 @@ import { parse } from 'csv-parse/sync';
 import { LabError } from '../../shared/contract.ts';
 import { METHOD_IDS, type MethodId, type Shots } from '../../shared/report.ts';
 import { TEMPLATE_SETS } from '../../shared/templates.ts';
-import { list, UsageError } from './command.ts';
+import { list, text, UsageError, type Values } from './command.ts';
 import type { Session } from './session.ts';
 
 export function readShots(given: string): Shots[] {
@@ -16,6 +16,16 @@ export function readShots(given: string): Shots[] {
       throw new UsageError(`--shots ${given}: "${part}" is neither a whole number from 1 on nor all.`);
     return shots;
   });
+}
+
+/** The names of providers, and auto: a slip of the pen is told before anything is opened. */
+const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'];
+
+export function readDevice(values: Values): string | undefined {
+  const given = text(values, 'device');
+  if (given !== undefined && !DEVICES.includes(given))
+    throw new UsageError(`--device: there is no device "${given}". There are: ${DEVICES.join(', ')}.`);
+  return given;
 }
 
 export function readMethods(given: string): MethodId[] {
@@ -61,6 +71,7 @@ export function readClassNames(file: string): ClassWords {
     throw new LabError('bad-request', `${file} holds neither a list of names nor an object of class: name.`);
   }
   const rows = csvRows(file);
+  if (/^(class|label),(words?|names?|caption)$/i.test(String(rows[0]))) rows.shift();
   if (rows.every((row) => row.length === 1)) return rows.map(([name]) => name!);
   if (!rows.every((row) => row.length === 2))
     throw new LabError('bad-request', `${file}: every line needs one name, or a class and its name.`);

@@ -107,7 +107,7 @@ test(
 test(
   'zero-shot joins the comparison when the model has a text side',
   async () => {
-    writeFileSync(at('words.csv'), 'circle,a round thing\ncross,a plus\n');
+    writeFileSync(at('words.csv'), 'class,words\ncircle,a round thing\ncross,a plus\n');
     const args = [
       '--model',
       at('models', 'tiny-clip'),

@@ -180,6 +180,7 @@ test.each([
   [['compare', '.', '--test-fraction', '1'], 2, '--test-fraction 1'],
   [['compare', '.', '--templates', 'a photo'], 2, 'nor a template with {}'],
   [['compare', '.', '--nonsense'], 2, '--nonsense'],
+  [['compare', '.', '--device', 'tpu'], 2, 'there is no device "tpu"'],
   [['compare', './nowhere'], 1, 'There is no folder or list'],
   [['compare', '.', '--model', 'gpt-9'], 1, 'gpt-9'],
   [['frobnicate'], 2, 'There is no command "frobnicate"'],
@@ -190,6 +191,29 @@ test.each([
   expect(end.stderr).not.toMatch(/\n\s+at /);
   expect(end.stdout).toBe('');
 });
+
+test('a class without a usable image is left out with the reason, and the rows are all there', async () => {
+  await drawImages(at('gaps'), 5);
+  mkdirSync(at('gaps', 'hexagon'));
+  mkdirSync(at('gaps', 'aardvark'));
+  writeFileSync(at('gaps', 'aardvark', 'broken.png'), 'this is no image');
+  const args = ['--methods', 'nearest-mean', '--shots', '1', '--seeds', '2', '--json', '--out', at('gaps-out')];
+  const { code, stdout } = await lab(dir, 'compare', at('gaps'), ...args);
+  const report = JSON.parse(stdout) as Report;
+  expect(report).toMatchObject({ classes: CLASSES, complete: true, omitted: [] });
+  expect(report.excluded).toEqual([
+    { path: 'aardvark/broken.png', reason: expect.any(String) },
+    { path: 'aardvark', reason: 'the class has no usable image' },
+    { path: 'hexagon', reason: 'the class has no usable image' },
+  ]);
+  expect(report.baselines.chance).toBeCloseTo(1 / CLASSES.length);
+  const rows = parse(readFileSync(at('gaps-out', 'predictions.csv')), { columns: true }) as {
+    label: string;
+    path: string;
+  }[];
+  for (const row of rows) expect(row.path.startsWith(`${row.label}/`)).toBe(true);
+  expect(code).toBe(0);
+}, 120_000);
 
 test('a list names files, labels and splits; a second run reuses its dataset', async () => {
   const line = (split: string, name: string, i: number) => `${split}/${name}/${name}-${i}.png,the ${name},${split}`;

@@ -8,6 +8,7 @@ import { openDataset } from '../datasets.ts';
 import {
   modelParents,
   readClassNames,
+  readDevice,
   readMethods,
   readShots,
   readTemplates,
@@ -87,6 +88,7 @@ export type Plan = {
   shots: ReturnType<typeof readShots>;
   seeds: number;
   threads: number | undefined;
+  device: string | undefined;
   templates: string[];
   testFraction: number | undefined;
 };
@@ -104,6 +106,7 @@ function readPlan(values: Values): Plan {
     shots,
     seeds,
     threads: whole(values, 'threads', 0),
+    device: readDevice(values),
     templates: readTemplates(texts(values, 'templates')),
     testFraction: fraction(values, 'test-fraction', text(values, 'features') !== undefined),
   };
@@ -122,7 +125,7 @@ async function compareImages(session: Session, source: string, plan: Plan, value
     testFraction: plan.testFraction,
   });
   progress.say(datasetLine(dataset));
-  const device = text(values, 'device');
+  const { device } = plan;
   const { comparisonId, job } = await client.call('compare.start', {
     datasetId: dataset.id,
     models,

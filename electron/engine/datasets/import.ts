@@ -131,11 +131,15 @@ function summary(engine: Engine, datasetId: number): Omit<ImportResult, 'seconds
 function refuseListOfNothing(engine: Engine, row: DatasetRow, found: number): void {
   if (row.list === null) return;
   const there = engine.db.prepare(`SELECT 1 FROM item WHERE dataset_id = ? AND hash <> '' LIMIT 1`).get(row.id);
-  if (there === undefined)
-    throw new LabError(
-      'bad-request',
-      `None of the ${found} files named in ${row.list} can be read. Paths are taken relative to ${row.root}.`,
-    );
+  if (there !== undefined) return;
+  const first = engine.db.prepare('SELECT path, reason FROM item WHERE dataset_id = ? ORDER BY id').get(row.id) as
+    | Problem
+    | undefined;
+  const example = first ? ` The first, ${first.path}: ${first.reason}.` : '';
+  throw new LabError(
+    'bad-request',
+    `None of the ${found} files named in ${row.list} can be read.${example} Paths are taken relative to ${row.root}.`,
+  );
 }
 
 /** A dataset that never had a readable file is no dataset. */

@@ -91,7 +91,10 @@ export const compareJob = defineJob<CompareParams>({
 export const modelKey = (choice: { id: string; output?: string | undefined }): string =>
   choice.output ? `${choice.id}:${choice.output}` : choice.id;
 
-/** The dataset's usable items with their classes; a test item whose content is also in train is left out, with the reason. */
+/**
+ * The dataset's usable items with their classes. A test item whose content is also in train is left out, with the reason; so is
+ * a class without any usable item, such as an empty folder, which would otherwise leave no row that every class can fill.
+ */
 function drawItems(engine: Engine, params: CompareParams): Drawn {
   const dataset = getDataset(engine.db, params.datasetId);
   if (dataset.state === 'importing')
@@ -115,7 +118,18 @@ function drawItems(engine: Engine, params: CompareParams): Drawn {
     );
   if (!labelled.some((item) => item.split === 'train'))
     throw new LabError('bad-request', `${dataset.name} has no training items. Set a split under Data.`);
-  return { items, classes, excluded: [...excluded] };
+  const held = [...present].sort((a, b) => a - b);
+  const indexOf = new Map(held.map((label, index) => [label, index]));
+  return {
+    items: items.map((item) => ({ ...item, label: indexOf.get(item.label) ?? -1 })),
+    classes: held.map((label) => classes[label]!),
+    excluded: [
+      ...excluded,
+      ...classes
+        .filter((_, label) => !present.has(label))
+        .map((name) => ({ path: name, reason: 'the class has no usable image' })),
+    ],
+  };
 }
 
 /** What a class is called in captions: as the user wrote it, else its folder's name with _ and - as spaces. */

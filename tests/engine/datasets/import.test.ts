@@ -208,7 +208,7 @@ test('a folder without images, a missing one and a file are refused in words, an
   writeFileSync(path.join(lab.folder, 'l.csv'), 'path,label\nx.jpg,a\n');
   await expect(run(path.join(lab.folder, 'l.csv'))).rejects.toMatchObject({
     code: 'bad-request',
-    message: expect.stringContaining('None of the 1 files'),
+    message: expect.stringMatching(/None of the 1 files .* The first, x\.jpg: the file is not there\./),
   });
   expect(listDatasets(lab.engine.db)).toEqual([]);
 });
