@@ -1,4 +1,5 @@
 // The app's life: opens the window, keeps the engine alive beside it, and hands each the line to the other.
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { app, BrowserWindow, dialog, powerSaveBlocker, shell } from 'electron';
 import type { ForkEngine } from './fork.ts';
@@ -23,9 +24,16 @@ export type AppOptions = {
 /** Runs the app; must be called before Electron is ready. */
 export function runApp(options: AppOptions): void {
   declareScheme();
+  drawWithoutGpu();
   app.on('second-instance', focus);
   app.on('window-all-closed', () => app.quit());
   void app.whenReady().then(() => begin(options));
+}
+
+/** Where Linux has no GPU at all, Chromium's own discovery of that fails in mid-start now and then, and the page never loads. */
+function drawWithoutGpu(): void {
+  const gpu = ['/dev/dri', '/dev/nvidiactl', '/dev/dxg'].some((device) => existsSync(device));
+  if (process.platform === 'linux' && !gpu) app.disableHardwareAcceleration();
 }
 
 function focus(): void {
