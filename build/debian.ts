@@ -7,7 +7,7 @@ import { findChromium } from './chromium.ts';
 type Need = string[];
 
 const CHROMIUM: Need = ['chromium'];
-export const DISPLAY: Need[] = [['xvfb'], ['xauth']];
+export const DISPLAY: Need[] = [['xvfb']];
 export const ELECTRON: Need[] = [
   ['libgtk-3-0', 'libgtk-3-0t64'],
   ['libnss3'],

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { bundleIfStale } from './bundle.ts';
 import { DISPLAY, ELECTRON, provide, provideChromium } from './debian.ts';
+import { hasDisplay, provideDisplay } from './display.ts';
 import { type ElectronBinary, findElectron } from './electron.ts';
 import { pack } from './pack.ts';
 import { ROOT } from './root.ts';
@@ -22,10 +23,9 @@ type Row = { name: string; result: 'passed' | 'FAILED' | 'skipped'; tests: strin
 const reports = path.join(ROOT, 'test-results', 'reports');
 
 /** Runs a program of node_modules under this Node, its output shown; resolves with its exit code. */
-function tool(entry: string, args: string[], env: Record<string, string> = {}, wrap: string[] = []): Promise<number> {
-  const [command, ...rest] = [...wrap, process.execPath, path.join(ROOT, 'node_modules', entry), ...args];
+function tool(entry: string, args: string[], env: Record<string, string> = {}): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(command!, rest, {
+    const child = spawn(process.execPath, [path.join(ROOT, 'node_modules', entry), ...args], {
       cwd: ROOT,
       stdio: 'inherit',
       env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
@@ -61,17 +61,12 @@ async function vitest(): Promise<Outcome> {
   return { tests: report.numPassedTests, failed: code !== 0, skips: skips.map((each) => each.fullName) };
 }
 
-/** Under Xvfb where there is no display. */
-const display = () =>
-  process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY ? ['xvfb-run', '-a'] : [];
-
-async function playwright(project: string, wrap: string[] = []): Promise<Outcome> {
+async function playwright(project: string): Promise<Outcome> {
   const file = path.join(reports, `${project}.json`);
   const code = await tool(
     '@playwright/test/cli.js',
     ['test', '-c', 'tests/e2e/playwright.config.ts', `--project=${project}`],
     { LAB_E2E_REPORT: file },
-    wrap,
   );
   if (!existsSync(file)) return { tests: null, failed: true, skips: [] };
   type Suite = {
@@ -80,13 +75,12 @@ async function playwright(project: string, wrap: string[] = []): Promise<Outcome
   };
   const { stats, suites } = JSON.parse(readFileSync(file, 'utf8')) as { stats: { expected: number }; suites: Suite[] };
   const specs = (suite: Suite): Suite['specs'] => [...suite.specs, ...(suite.suites ?? []).flatMap(specs)];
-  const skipped = suites
-    .flatMap(specs)
-    .flatMap((spec) =>
-      spec.tests
-        .filter((each) => each.status === 'skipped')
-        .map((each) => [spec.title, ...each.annotations.map((note) => note.description)].filter(Boolean).join(': ')),
-    );
+  const skipped = suites.flatMap(specs).flatMap((spec) =>
+    spec.tests
+      // Those left out because one before them failed carry no reason; the failure is reported already.
+      .filter((each) => each.status === 'skipped' && each.annotations.length > 0)
+      .map((each) => [spec.title, ...each.annotations.map((note) => note.description)].filter(Boolean).join(': ')),
+  );
   return { tests: stats.expected, failed: code !== 0, skips: skipped };
 }
 
@@ -94,8 +88,13 @@ let electron: ElectronBinary | { missing: string } | null = null;
 
 /** A display, Electron's libraries and Electron itself; or why not. */
 async function prepareElectron(): Promise<string | null> {
-  const lacking = provide([...ELECTRON, ...(display().length > 0 ? DISPLAY : [])]);
+  const lacking = provide([...ELECTRON, ...(hasDisplay() ? [] : DISPLAY)]);
   if (lacking) return lacking;
+  try {
+    await provideDisplay();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
   electron ??= await findElectron();
   return 'missing' in electron ? electron.missing : null;
 }
@@ -104,7 +103,7 @@ const electronTier = (project: string, name: string, proves: string): Tier => ({
   name,
   proves,
   prepare: prepareElectron,
-  run: () => playwright(project, display()),
+  run: () => playwright(project),
 });
 
 const CHECK: Tier[] = [
@@ -128,7 +127,7 @@ const DRIVEN: Tier[] = [
     prepare: prepareElectron,
     async run() {
       await pack();
-      return playwright('packed', display());
+      return playwright('packed');
     },
   },
 ];
@@ -171,19 +170,23 @@ function print(rows: (Row & { skips: string[] })[], seconds: number): void {
   process.stdout.write(text);
 }
 
+/** `npm test -- browser packed`: only the tiers whose names begin so; `check` stands for the first three. */
+const asked = process.argv.slice(2).map((arg) => arg.toLowerCase());
+const wanted = (tier: Tier) => asked.length === 0 || asked.some((name) => tier.name.toLowerCase().startsWith(name));
+const first = asked.includes('check') ? CHECK : CHECK.filter(wanted);
+const driven = DRIVEN.filter(wanted);
+
 const started = performance.now();
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const rows: (Row & { skips: string[] })[] = [];
-for (const tier of CHECK) rows.push(await attempt(tier));
-if (!process.argv.includes('check')) {
-  try {
-    await bundleIfStale();
-    for (const tier of DRIVEN) rows.push(await attempt(tier));
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    rows.push({ name: 'build', result: 'FAILED', tests: '', seconds: '', proves: 'the bundles of dist/', skips: [] });
-  }
+for (const tier of first) rows.push(await attempt(tier));
+try {
+  if (driven.length > 0) await bundleIfStale();
+  for (const tier of driven) rows.push(await attempt(tier));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  rows.push({ name: 'build', result: 'FAILED', tests: '', seconds: '', proves: 'the bundles of dist/', skips: [] });
 }
 print(rows, (performance.now() - started) / 1000);
 process.exit(rows.some((row) => row.result === 'FAILED') ? 1 : 0);
