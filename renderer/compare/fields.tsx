@@ -31,7 +31,7 @@ export function ModelsField({ models, choice, onChange }: FieldProps) {
             <li key={model.id}>
               <CheckField
                 checked={on}
-                disabled={model.problem !== null && !on}
+                disabled={model.problem !== null && !model.installed && !on}
                 onChecked={(next) => toggle(model, next)}
               >
                 {model.name}

@@ -43,7 +43,9 @@ export function ModelTable({ title, models, selected, onSelect, empty, downloads
                 <div className="row wrap small model-marks">
                   <span className="muted">{FAMILY[model.family].name}</span>
                   {!model.pretrained && <span className="chip warn tag">no pretraining</span>}
-                  {model.problem && <span className="chip bad tag">cannot be used</span>}
+                  {model.problem && (
+                    <span className="chip bad tag">{model.installed ? 'no text side' : 'cannot be used'}</span>
+                  )}
                 </div>
               </td>
               <td>

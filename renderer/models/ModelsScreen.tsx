@@ -22,7 +22,7 @@ const IMAGE = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp)$/i;
 
 function notComparable(model: ModelInfo | undefined): string | false {
   if (!model) return 'Choose a model.';
-  if (model.problem) return 'This folder cannot be used as it is.';
+  if (model.problem && !model.installed) return 'This folder cannot be used as it is.';
   if (!model.installed) return 'Download it first.';
   return model.family === 'text' ? 'It has no image side.' : false;
 }
@@ -83,10 +83,10 @@ export function ModelsScreen() {
         model && (
           <>
             <ModelFacts model={model} />
-            {model.installed && model.family !== 'hog' && model.family !== 'text' && !model.problem && (
+            {model.installed && model.family !== 'hog' && model.family !== 'text' && (
               <TryOut key={model.id} model={model} datasets={datasets} dropped={dropped} />
             )}
-            {model.installed && model.family !== 'text' && !model.problem && datasets.length > 0 && (
+            {model.installed && model.family !== 'text' && datasets.length > 0 && (
               <Forecast key={`cost ${model.id}`} model={model} datasets={datasets} />
             )}
             <Device />

@@ -1,6 +1,6 @@
 // The other commands of the shell, each as a process: import, embed, classify, search, models, doctor, serve, help.
 import { createHash } from 'node:crypto';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readNpy } from '../../electron/engine/npy.ts';
@@ -145,6 +145,34 @@ test(
     writeFileSync(at('wrong.json'), '{"triangle": "three corners"}');
     const wrong = await lab(dir, 'compare', folder, '--class-names', at('wrong.json'));
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('names the class "triangle"') });
+  },
+  TIMEOUT,
+);
+
+test(
+  'a model whose text side is broken still runs what needs no captions',
+  async () => {
+    cpSync(at('models', 'tiny-clip'), at('models', 'half-clip'), { recursive: true });
+    rmSync(at('models', 'half-clip', 'tokenizer.json'));
+    const args = ['compare', folder, '--model', at('models', 'half-clip'), '--test-fraction', '0.5', '--shots', '1'];
+    const all = await lab(dir, ...args, '--seeds', '1', '--json');
+    expect(all.code).toBe(0);
+    expect(JSON.parse(all.stdout).protocol.methods).toEqual(['nearest-mean', 'knn', 'linear-probe', 'discriminant']);
+    const asked = await lab(dir, ...args, '--seeds', '1', '--methods', 'zero-shot,nearest-mean', '--json');
+    expect(asked).toMatchObject({ code: 3, stderr: expect.stringContaining('half-clip has no text side') });
+    expect(JSON.parse(asked.stdout).results).toMatchObject([{ method: 'nearest-mean' }]);
+    rmSync(at('models', 'half-clip'), { recursive: true });
+  },
+  TIMEOUT,
+);
+
+test(
+  'a run that finds every feature cached ends with 0 each time, whatever its threads are doing',
+  async () => {
+    for (let run = 0; run < 5; run++) {
+      const end = await lab(dir, 'embed', folder, '--model', at('models', 'tiny-clip'), '--out', at('cached.npy'));
+      expect(end).toMatchObject({ code: 0, stdout: expect.stringContaining('12 rows of 32') });
+    }
   },
   TIMEOUT,
 );

@@ -17,9 +17,12 @@ export function compareHandlers(engine: Engine): Pick<Handlers, CompareCalls> {
       const dataset = getDataset(db, params.datasetId);
       for (const model of params.models) {
         const info = await engine.models.get(model.id); // an unknown or broken model is refused now, not in the queue
-        if (info.problem) throw new LabError('bad-request', info.problem);
+        // installed with a problem: only its text side is amiss, and the methods without captions apply
         if (!info.installed)
-          throw new LabError('bad-request', `${info.name} is not on this machine yet. Download it under Models first.`);
+          throw new LabError(
+            'bad-request',
+            info.problem ?? `${info.name} is not on this machine yet. Download it under Models first.`,
+          );
       }
       const job = jobs.start('compare', params);
       const { lastInsertRowid } = db

@@ -56,8 +56,8 @@ export function createThread(onDeath: () => void): Thread {
       pending.delete(message.id);
       if ('error' in message) waiter?.reject(new Error(message.error));
       else waiter?.resolve(message.result);
-      // the process may end while the thread has nothing to do, never while it works
-      if (pending.size === 0) started.unref();
+      // the process may end while the thread has nothing to do, never while it works or is being closed
+      if (pending.size === 0 && worker === started) started.unref();
     });
     const died = (error: Error) => {
       if (worker !== started) return;
