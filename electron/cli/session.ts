@@ -70,6 +70,9 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
+/** Of one job, on stderr. */
+const MOST_WARNINGS = 10;
+
 async function waitFor(job: Job, client: Client, progress: Progress, signal: AbortSignal): Promise<Job> {
   const cancel = () => void client.call('job.cancel', { id: job.id }).catch(() => {});
   signal.addEventListener('abort', cancel);
@@ -87,7 +90,12 @@ async function waitFor(job: Job, client: Client, progress: Progress, signal: Abo
     });
     progress.clear();
     signal.throwIfAborted();
-    if (ended.status === 'done') return ended;
+    if (ended.status === 'done') {
+      const warnings = (await client.call('job.log', { id: job.id })).filter((line) => line.level === 'warn');
+      for (const { text } of warnings.slice(0, MOST_WARNINGS)) progress.say(text);
+      if (warnings.length > MOST_WARNINGS) progress.say(`${warnings.length - MOST_WARNINGS} more warnings.`);
+      return ended;
+    }
     if (ended.error) throw new LabError(ended.error.code, ended.error.message);
     throw new LabError('cancelled', 'Cancelled.');
   } finally {

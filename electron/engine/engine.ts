@@ -1,8 +1,8 @@
 // The engine: everything that works, in one process that knows nothing of Electron. Hosts make one and hand it wires.
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, mkdirSync, renameSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import type { EventName, Events, Handlers, LogLine } from '../../shared/contract.ts';
+import { type EventName, type Events, type Handlers, LabError, type LogLine } from '../../shared/contract.ts';
 import { serve, type Wire } from '../../shared/rpc.ts';
 import type { Dirs, Engine } from './context.ts';
 import { openCache, openDatabase, ownDataFolder } from './db/open.ts';
@@ -121,7 +121,16 @@ function layOut({ dataDir, modelsDirs = [], shippedDir }: EngineOptions): Dirs {
     modelsDirs: [...modelsDirs, ...fromEnvironment].map((dir) => path.resolve(dir)),
     shipped: shippedDir ?? programPath('models'),
   };
-  for (const dir of [dirs.data, dirs.cache, dirs.models]) mkdirSync(dir, { recursive: true });
+  try {
+    for (const dir of [dirs.data, dirs.cache, dirs.models]) mkdirSync(dir, { recursive: true });
+    accessSync(data, constants.W_OK);
+  } catch (error) {
+    throw new LabError(
+      'bad-request',
+      `The data folder ${data} cannot be made or written to (${(error as Error).message}). Choose another with --data-dir or LAB_DATA_DIR.`,
+      { cause: error },
+    );
+  }
   return dirs;
 }
 

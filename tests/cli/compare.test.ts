@@ -273,6 +273,21 @@ test('Ctrl C cancels the job and ends with 130; the rows so far are kept', async
   db.close();
 }, 120_000);
 
+test('a data folder that cannot be made is named in one sentence', async () => {
+  writeFileSync(at('occupied'), 'a file');
+  const { code, stderr } = await lab(dir, 'import', folder, '--data-dir', at('occupied'));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^The data folder \S+occupied cannot be made .*--data-dir or LAB_DATA_DIR\.\n$/);
+});
+
+test('a list that names a file under two labels says which one counts', async () => {
+  writeFileSync(at('shapes', 'twice.csv'), 'path,label\ntrain/circle/circle-1.png,a\ntrain/circle/circle-1.png,b\n');
+  const { code, stdout, stderr } = await lab(dir, 'import', at('shapes', 'twice.csv'), '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ items: 1, classNames: ['a'] });
+  expect(stderr).toContain('line 3: train/circle/circle-1.png is listed again as b; line 2 (a) counts.');
+}, 120_000);
+
 test('refuses a data folder that another engine holds, naming it', async () => {
   const holder = await createEngine({ host: 'window', dataDir: at('data') });
   try {
