@@ -1,6 +1,6 @@
 // Unpacks a zip to a folder, entry by entry, without holding a file in memory: the directory at the end says what is
 // there, node:zlib inflates, checksums are compared. Format: PKWARE APPNOTE 6.3, with the 64-bit fields.
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform, type Writable } from 'node:stream';
@@ -131,12 +131,8 @@ async function unpackEntry(handle: FileHandle, file: string, entry: ZipEntry, ta
   });
   const out = createWriteStream(target);
   if (entry.packed > 0) {
-    const source = handle.createReadStream({
-      start,
-      end: start + entry.packed - 1,
-      autoClose: false,
-      highWaterMark: 1 << 20,
-    });
+    // not from the handle: each of its streams leaves a listener on it
+    const source = createReadStream(file, { start, end: start + entry.packed - 1, highWaterMark: 1 << 20 });
     try {
       if (entry.method === 8) await pipeline(source, createInflateRaw(), check, out);
       else await pipeline(source, check, out);

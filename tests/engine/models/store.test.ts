@@ -1,6 +1,7 @@
 // Which models there are, adding and removing them, and falling back when a device is gone.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSessions } from '../../../electron/engine/models/sessions.ts';
@@ -148,7 +149,19 @@ describe('adding a model', () => {
       'onnx',
       'preprocessor_config.json',
     ]);
-    expect(await lab.store.add(zip('flat.zip', files('')))).toMatchObject({ id: 'flat', installed: true });
+    const warnings: Error[] = [];
+    const heed = (warning: Error) => warnings.push(warning);
+    process.on('warning', heed);
+    const notes = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [`note ${i}.txt`, new Uint8Array(9).fill(i)]),
+    );
+    expect(await lab.store.add(zip('flat.zip', { ...files(''), ...notes }))).toMatchObject({
+      id: 'flat',
+      installed: true,
+    });
+    await sleep(0); // warnings come a tick later
+    process.off('warning', heed);
+    expect(warnings).toEqual([]);
     expect(readFileSync(path.join(lab.dirs.models, 'flat', 'onnx', 'model.onnx'))).toEqual(
       readFileSync(path.join(RESNET, 'onnx', 'model.onnx')),
     );
