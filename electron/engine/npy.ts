@@ -1,5 +1,6 @@
 // NumPy's .npy files, version 1 and 2: little-endian, C order. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { LabError } from '../../shared/contract.ts';
+import { fromHalf } from './models/half.ts';
 
 export type Npy = {
   shape: number[];
@@ -47,33 +48,13 @@ export function readNpy(bytes: Uint8Array, name: string): Npy {
     case '|u1':
       return { shape, dtype, data: new Uint8Array(body) };
     case '<f2':
-      return { shape, dtype, data: widen(new Uint16Array(body)) };
+      return { shape, dtype, data: fromHalf(new Uint16Array(body)) };
     default:
       throw new LabError(
         'bad-request',
         `${name} holds ${dtype}; the lab reads float16, float32, float64, int32, int64 and uint8, little-endian.`,
       );
   }
-}
-
-/** IEEE half precision to float32. */
-function widen(half: Uint16Array): Float32Array {
-  const out = new Float32Array(half.length);
-  for (let i = 0; i < half.length; i++) {
-    const h = half[i]!;
-    const exponent = (h >> 10) & 31;
-    const fraction = h & 1023;
-    const magnitude =
-      exponent === 0
-        ? fraction * 2 ** -24
-        : exponent === 31
-          ? fraction
-            ? Number.NaN
-            : Number.POSITIVE_INFINITY
-          : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    out[i] = h & 0x8000 ? -magnitude : magnitude;
-  }
-  return out;
 }
 
 /** float32 [..shape] as a version 1 .npy file. */

@@ -13,6 +13,10 @@ const REASONS: Record<string, string> = {
   EMFILE: 'too many files are open',
 };
 
+/** The same for an error about `at`, whose name may be the reason: bytes that are no text cannot be asked for again. */
+export const pathReason = (at: string, error: unknown): string =>
+  at.includes('\uFFFD') ? 'its name is not valid Unicode: rename it' : fsReason(error);
+
 /** What a file system error means, in words. */
 export function fsReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Split } from '../../../shared/contract.ts';
 import type { ImportAnswer, ImportTask } from '../workers/import-worker.ts';
 import { workerFile } from '../workers/pool.ts';
-import type { Reading } from './read-file.ts';
+import { nothingRead, type Reading } from './read-file.ts';
 
 /** One file of a dataset before it was read. `fault`: why it is not to be read at all. */
 export type Found = { path: string; label: string | null; split: Split | null; fault: string | null };
@@ -136,16 +136,4 @@ function startReader(): Reader {
 }
 
 /** A file that is not to be read. */
-export const faulty = ({ path, fault }: Found): Reading => ({
-  path,
-  found: path,
-  kind: 'fault',
-  hash: '',
-  size: 0,
-  mtime: 0,
-  width: 0,
-  height: 0,
-  format: '',
-  reason: fault,
-  code: null,
-});
+export const faulty = ({ path, fault }: Found): Reading => ({ ...nothingRead(path), reason: fault });

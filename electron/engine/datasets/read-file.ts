@@ -3,7 +3,7 @@ import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type ImageHeader, readHeader, unsupportedReason } from '../images/header.ts';
-import { fsReason } from './fs-reason.ts';
+import { pathReason } from './fs-reason.ts';
 
 /** A file to look at, with what is known of it (mtime in whole ms; -1 when it is new). */
 export type FileToRead = { path: string; size: number; mtime: number };
@@ -31,21 +31,24 @@ const WHOLE = 32 << 20; // larger files go through in pieces of this size; their
 const LARGEST = 1 << 30; // no header is looked for behind the first piece of a larger file
 let buffer = Buffer.allocUnsafeSlow(1 << 20);
 
+/** What is known of a file before it is read. */
+export const nothingRead = (at: string): Reading => ({
+  path: at,
+  found: at,
+  kind: 'fault',
+  hash: '',
+  size: 0,
+  mtime: 0,
+  width: 0,
+  height: 0,
+  format: '',
+  reason: null,
+  code: null,
+});
+
 /** Never throws: what goes wrong is the reading's reason. `respell` tries other spellings of a name that is not there. */
 export function readFile(root: string, file: FileToRead, respell: boolean): Reading {
-  const reading: Reading = {
-    path: file.path,
-    found: file.path,
-    kind: 'read',
-    hash: '',
-    size: 0,
-    mtime: 0,
-    width: 0,
-    height: 0,
-    format: '',
-    reason: null,
-    code: null,
-  };
+  const reading: Reading = { ...nothingRead(file.path), kind: 'read' };
   try {
     if (respell) reading.found = spellingOnDisk(root, file.path);
     const full = `${root}${path.sep}${reading.found}`;
@@ -55,7 +58,7 @@ export function readFile(root: string, file: FileToRead, respell: boolean): Read
   } catch (error) {
     reading.kind = 'fault';
     reading.code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN';
-    reading.reason = file.path.includes('\uFFFD') ? 'its name is not valid Unicode: rename it' : fsReason(error);
+    reading.reason = pathReason(file.path, error);
     // Without size and time the next scan reads it again.
     reading.size = 0;
     reading.mtime = 0;

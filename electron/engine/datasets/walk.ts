@@ -3,7 +3,7 @@ import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { IMAGE_EXTENSIONS } from '../images/header.ts';
-import { fsReason } from './fs-reason.ts';
+import { pathReason } from './fs-reason.ts';
 
 export type WalkHooks = {
   signal?: AbortSignal;
@@ -68,7 +68,7 @@ export async function* walkImages(root: string, most: number, hooks: WalkHooks =
       }
     } catch (error) {
       if (folder.rel === '' || hooks.signal?.aborted) throw error;
-      hooks.unreadable?.(folder.rel, fsReason(error));
+      hooks.unreadable?.(folder.rel, pathReason(folder.rel, error));
     }
     for (const name of subfolders.sort(byNature).reverse())
       folders.push({ rel: folder.rel ? `${folder.rel}/${name}` : name, real: path.join(folder.real, name) });

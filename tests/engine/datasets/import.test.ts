@@ -1,7 +1,17 @@
 // Importing real folders of images: every layout, every kind of bad file, and being cut off.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -166,10 +176,12 @@ test.skipIf(process.platform !== 'linux')(
       Buffer.concat([Buffer.from(`${lab.folder}/a/`), Buffer.from([0xff, 0xfe]), Buffer.from('.jpg')]),
       await jpeg(2),
     );
+    mkdirSync(Buffer.concat([Buffer.from(`${lab.folder}/b`), Buffer.from([0xff])]));
     const { datasetId, items } = await importFolder(lab.engine, { path: lab.folder });
     expect(items).toBe(1);
     expect(listProblems(lab.engine, datasetId).map(({ reason }) => reason)).toEqual([
       'its name is not valid Unicode: rename it',
+      'the folder cannot be opened: its name is not valid Unicode: rename it',
     ]);
   },
 );
