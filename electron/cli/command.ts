@@ -93,6 +93,8 @@ export function only(positionals: string[], what: string, command: string): stri
   const [first, ...more] = positionals;
   if (first === undefined) throw new UsageError(`${what} is missing. See: lab ${command} --help`);
   if (more.length > 0)
-    throw new UsageError(`One ${what.toLowerCase()} only: ${more.join(' ')} is too much. See: lab ${command} --help`);
+    throw new UsageError(
+      `Only one ${what.replace(/^The /, '')} is taken: ${more.join(' ')} is too much. See: lab ${command} --help`,
+    );
   return first;
 }

@@ -173,7 +173,7 @@ test('--test-dir takes the test from another folder; --test-fraction draws it', 
 
 test.each([
   [['compare'], 2, 'The folder is missing'],
-  [['compare', 'a', 'b'], 2, 'b is too much'],
+  [['compare', 'a', 'b'], 2, 'Only one folder is taken: b is too much'],
   [['compare', '.', '--methods', 'svm'], 2, 'there is no method "svm"'],
   [['compare', '.', '--shots', '1,x'], 2, '"x" is neither'],
   [['compare', '.', '--seeds', '0'], 2, '--seeds 0'],
