@@ -39,6 +39,7 @@ test('a folder with a broken file and copies: counts, classes, reasons', async (
 test('the grid by keys: arrows, ends, the large view, and the focus comes back', async ({ lab }) => {
   await importFolder(lab, await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 12));
   const data = dataScreen(lab.page);
+  await expect(data.selected).toHaveAttribute('aria-posinset', '1');
   await data.grid.focus();
   await lab.page.keyboard.press('ArrowRight');
   await expect(data.selected).toHaveAttribute('aria-posinset', '2');

@@ -74,10 +74,10 @@ test('import a folder, compare, read the chart, open a wrong image', async ({ la
 });
 
 test('kill the engine in mid-job, resume, restart: the same numbers are there', async ({ lab }) => {
-  const rows = await startComparison(lab, 12);
+  const rows = await startComparison(lab, 80);
   const compare = compareScreen(lab.page);
   // Some rows are there, others are not.
-  await expect.poll(async () => (await compare.marks()).length).toBeGreaterThan(2);
+  await expect.poll(async () => (await compare.marks()).length).toBeGreaterThan(0);
   await lab.killEngine();
   await frame(lab.page).goTo('Compare');
   await lab.page.getByRole('button', { name: 'Resume' }).click();

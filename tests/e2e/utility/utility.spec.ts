@@ -50,7 +50,11 @@ async function makeApp(): Promise<void> {
 test.beforeAll(async () => {
   await makeApp();
   // Not under another Node: that is the other way.
-  app = await startElectron(dir, { LAB_DATA_DIR: path.join(dir, 'data'), LAB_ENGINE_NODE: '' });
+  app = await startElectron(dir, {
+    ...(process.env as Record<string, string>),
+    LAB_DATA_DIR: path.join(dir, 'data'),
+    LAB_ENGINE_NODE: '',
+  });
   page = await app.firstWindow();
   await page.waitForFunction(() => document.title === 'Stand-in');
 });
