@@ -82,10 +82,16 @@ export function plainReason(message: string, format: string, bytes: Uint8Array):
   return `not a valid ${format.toUpperCase()} file: ${detail}`;
 }
 
-/** Whether a PNG or WebP stops before its own end, which their decoders do not say. */
+/**
+ * Whether a file stops before its own end. PNG's and WebP's decoders do not say; JPEG's does, but libvips keeps one message
+ * for all threads, and another image decoded at the same moment may take it away.
+ */
 function endIsMissing(format: string, bytes: Uint8Array): boolean {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  // The end marker after the last scan began; an earlier one belongs to the preview inside the file.
+  if (format === 'jpeg') return all.lastIndexOf('ffd9', undefined, 'hex') < all.lastIndexOf('ffda', undefined, 'hex');
   if (format === 'webp') return u32le(bytes, 4) + 8 > bytes.length;
-  if (format === 'png') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).lastIndexOf('IEND') < 0;
+  if (format === 'png') return all.lastIndexOf('IEND') < 0;
   return false;
 }
 
