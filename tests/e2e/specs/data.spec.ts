@@ -150,7 +150,9 @@ test('go to anything: a dataset by a part of its name, and the sheet of keys', a
   await importFolder(lab, await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 4));
   await frame(lab.page).goTo('Settings');
   await lab.page.keyboard.press('Control+k');
+  await expect(lab.page.getByRole('dialog').getByRole('combobox')).toBeFocused();
   await lab.page.keyboard.type('anim');
+  await expect(lab.page.getByRole('option')).toHaveCount(1);
   await expect(lab.page.getByRole('option', { name: /animals.*dataset/ })).toBeVisible();
   await lab.page.keyboard.press('Enter');
   await expect(lab.page.getByRole('dialog')).toHaveCount(0);
