@@ -8,6 +8,7 @@ import { withOutput } from '../models/onnx-header.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
 import { type Encoder, openTokenizer } from '../models/tokenizer.ts';
 import { tryProvider } from '../models/trial.ts';
+import './priority.ts';
 
 const sessions = new Map<number, InferenceSession>();
 const tokenizers = new Map<string, Encoder>();
