@@ -51,7 +51,7 @@ export type SummaryRow = {
   fitMs: number;
 };
 
-/** `method` passes `over` at `shots`: the first measured shot count at which its mean is the greater. */
+/** `shots`: the first measured shot count at which the mean of `method` exceeds that of `over`; maybe the very first. */
 export type Crossing = { method: MethodId; over: MethodId; model: string; shots: Shots };
 
 /** Mean over the common seeds of accuracy(method) - accuracy(over), at one shot count. */

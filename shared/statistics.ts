@@ -120,9 +120,9 @@ export function summarise(results: ResultRow[]): SummaryRow[] {
 }
 
 /**
- * Where one method passes another on the same backbone: the first measured shot count at which its mean is the greater.
- * Zero-shot is one row drawn across, so it is compared at every shot count and is itself passed, never passing. Between two
- * methods with shots there is a crossing only if the one was not already greater at their first common shot count.
+ * For every ordered pair of methods on one backbone, the first measured shot count at which the mean of the one exceeds that
+ * of the other; no row where it never does. One that leads from the first shot count on is listed there, and its rival too
+ * where it passes later. Zero-shot is one row drawn across, so it is compared at every shot count of the other.
  */
 export function crossingsOf(summary: SummaryRow[]): Crossing[] {
   const out: Crossing[] = [];
@@ -130,7 +130,7 @@ export function crossingsOf(summary: SummaryRow[]): Crossing[] {
     const methods = groupBy(rows, (r) => r.method);
     for (const mine of methods) {
       for (const other of methods) {
-        const shots = mine === other ? null : firstPassing(mine, other);
+        const shots = mine === other ? null : firstAbove(mine, other);
         if (shots !== null) out.push({ method: mine[0]!.method, over: other[0]!.method, model: mine[0]!.model, shots });
       }
     }
@@ -138,18 +138,13 @@ export function crossingsOf(summary: SummaryRow[]): Crossing[] {
   return out;
 }
 
-function firstPassing(mine: SummaryRow[], other: SummaryRow[]): Shots | null {
-  if (mine[0]!.shots === 0) return null;
-  const flat = other[0]!.shots === 0 ? other[0]!.mean : null;
-  const common = mine
-    .flatMap((row) => {
-      const against = flat ?? other.find((r) => r.shots === row.shots)?.mean;
-      return against === undefined ? [] : [{ shots: row.shots, ahead: row.mean > against }];
-    })
-    .sort((a, b) => order(a.shots) - order(b.shots));
-  const at = common.findIndex((row) => row.ahead);
-  if (at < 0 || (at === 0 && flat === null)) return null;
-  return common[at]!.shots;
+function firstAbove(mine: SummaryRow[], other: SummaryRow[]): Shots | null {
+  const meanAt = (rows: SummaryRow[], shots: Shots) => rows.find((r) => r.shots === 0 || r.shots === shots)?.mean;
+  const measured = [...mine, ...other].map((r) => r.shots).filter((shots) => shots !== 0);
+  const at = measured
+    .sort((a, b) => order(a) - order(b))
+    .find((shots) => (meanAt(mine, shots) ?? Number.NaN) > (meanAt(other, shots) ?? Number.NaN));
+  return at ?? null;
 }
 
 /**

@@ -1,7 +1,7 @@
 // What a comparison leaves behind: the files of --out, and the table on stdout.
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { crossingSentences } from '../../shared/chart/crossings.ts';
+import { crossingSentences, startOrders } from '../../shared/chart/crossings.ts';
 import { seriesName, seriesOf, shotsOf } from '../../shared/chart/series.ts';
 import { capital, count, percentWithInterval } from '../../shared/chart/words.ts';
 import { LabError } from '../../shared/contract.ts';
@@ -66,6 +66,7 @@ export function resultTable(report: Report): string {
     ...align(shots.length > 0 ? [head, ...rows] : rows),
     '',
     ...crossingSentences(report.crossings, series, report.paired).map((one) => `${capital(one.sentence)}.`),
+    ...startOrders(report.crossings, series).map((sentence) => `${capital(sentence)}.`),
   ];
   if (report.excluded.length > 0)
     lines.push(`${count(report.excluded.length, 'file')} left out, listed in the report.`);

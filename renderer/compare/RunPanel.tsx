@@ -1,5 +1,5 @@
 // Facts of a run: what passes what, what was left out and why, on which images and models, how long it took.
-import { crossingSentences, modelCrossings } from '../../shared/chart/crossings.ts';
+import { crossingSentences, modelCrossings, startOrders } from '../../shared/chart/crossings.ts';
 import { seriesOf } from '../../shared/chart/series.ts';
 import { capital, listed, percent } from '../../shared/chart/words.ts';
 import type { Comparison } from '../../shared/contract.ts';
@@ -15,6 +15,7 @@ export function RunPanel({ comparison }: { comparison: Comparison }) {
     ...crossingSentences(comparison.crossings, series, comparison.report?.paired).map((one) => one.sentence),
     ...modelCrossings(series),
   ];
+  const starts = startOrders(comparison.crossings, series);
   return (
     <>
       <section>
@@ -31,6 +32,11 @@ export function RunPanel({ comparison }: { comparison: Comparison }) {
             )}
           </ul>
         )}
+        {starts.map((sentence) => (
+          <p className="muted" key={sentence}>
+            {capital(sentence)}.
+          </p>
+        ))}
       </section>
       <LeftOut comparison={comparison} />
       <section>

@@ -157,8 +157,8 @@ export function meeting(a: Series, b: Series, before: Shots, shots: Shots): { t:
 export type NamedCrossing = Crossing & { sentence: string; unsure: boolean };
 
 /**
- * Every crossing of the list in words: those of zero-shot first, those that may be chance last; with paired
- * differences, how large the gap is.
+ * The crossings of the list in words: those of zero-shot first, those that may be chance last; with paired differences, how
+ * large the gap is. Who merely leads from the first shot count on is left to `startOrders`, but for those above zero-shot.
  */
 export function crossingSentences(
   crossings: readonly Crossing[],
@@ -168,11 +168,9 @@ export function crossingSentences(
   const series = all.filter((one) => one.run === null);
   const manyModels = new Set(series.map((one) => one.model)).size > 1;
   const named = crossings.flatMap((crossing) => {
-    const find = (method: MethodId) => series.find((one) => one.method === method && one.model === crossing.model);
-    const [a, b] = [find(crossing.method), find(crossing.over)];
-    const where = a && b ? passes(a, b) : null;
-    if (!a || !b || !where) return [];
-    const text = sentence([a], b, { shots: crossing.shots, before: where.before }, manyModels);
+    const found = linesOf(crossing, series);
+    if (!found || (found.before === null && crossing.over !== 'zero-shot')) return [];
+    const text = sentence([found.a], found.b, found, manyModels);
     const pair = pairOf(crossing, paired);
     const unsure = pair !== null && pair.ci95 !== null && pair.mean <= pair.ci95;
     return [{ ...crossing, unsure, sentence: text + gap(pair, unsure) }];
@@ -180,6 +178,44 @@ export function crossingSentences(
   const rank = (one: NamedCrossing) => (one.over === 'zero-shot' ? 0 : one.unsure ? 2 : 1);
   return named.sort((a, b) => rank(a) - rank(b) || compareShots(a.shots, b.shots));
 }
+
+function linesOf(
+  { method, over, model }: Crossing,
+  series: readonly Series[],
+): { a: Series; b: Series; shots: Shots; before: Shots | null } | null {
+  const find = (id: MethodId) => series.find((one) => one.method === id && one.model === model);
+  const [a, b] = [find(method), find(over)];
+  const where = a && b ? passes(a, b) : null;
+  return where ? { a: a!, b: b!, ...where } : null;
+}
+
+/**
+ * The crossings of the list that are leads from the first shot count on, folded into one order a model: "at 1 label per
+ * class, best first: zero-shot; the probe and k-NN, level; the nearest mean".
+ */
+export function startOrders(crossings: readonly Crossing[], all: readonly Series[]): string[] {
+  const series = all.filter((one) => one.run === null);
+  const manyModels = new Set(series.map((one) => one.model)).size > 1;
+  const starts = new Map<string, { shots: Shots; model: string; lines: Set<Series> }>();
+  for (const crossing of crossings) {
+    const found = linesOf(crossing, series);
+    if (found?.before !== null) continue;
+    const { shots } = found;
+    const { model } = crossing;
+    const key = JSON.stringify([model, shots]);
+    const start = starts.get(key) ?? { shots, model, lines: new Set() };
+    start.lines.add(found.a).add(found.b);
+    starts.set(key, start);
+  }
+  return [...starts.values()].map(({ shots, model, lines }) => {
+    const ranks = Map.groupBy(lines, (line) => at(line, shots)!.mean);
+    const best = [...ranks].sort(([a], [b]) => b - a).map(([, level]) => levelWith(level));
+    return `${place(shots)}${manyModels ? ` on ${model}` : ''}, best first: ${best.join('; ')}`;
+  });
+}
+
+const levelWith = (level: readonly Series[]): string =>
+  listed(level.map((one) => METHOD_STYLES[one.method].subject)) + (level.length > 1 ? ', level' : '');
 
 /** The paired difference of a crossing, whichever way round it was stored; `mean` is that of `method` over `over`. */
 function pairOf(crossing: Crossing, paired: readonly PairedDifference[]): { mean: number; ci95: number | null } | null {

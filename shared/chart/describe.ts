@@ -1,6 +1,6 @@
 // The chart in sentences, for screen readers and for the text beside an exported picture.
 import type { Crossing } from '../report.ts';
-import { callouts, crossingSentences } from './crossings.ts';
+import { callouts, crossingSentences, startOrders } from './crossings.ts';
 import { type Series, seriesName, shotsOf } from './series.ts';
 import { capital, count, labelsPerClass, listed, percent } from './words.ts';
 
@@ -18,7 +18,7 @@ export function describeChart(
   for (const one of series) sentences.push(describeLine(one, manyModels));
   const named = crossingSentences(crossings, series).map((crossing) => crossing.sentence);
   const written = named.length > 0 ? named : callouts(series).map((callout) => callout.sentence);
-  sentences.push(...written.map(capital));
+  sentences.push(...[...written, ...startOrders(crossings, series)].map(capital));
   if (baselines)
     sentences.push(`Chance is ${percent(baselines.chance)} %, the commonest class ${percent(baselines.majority)} %`);
   if (shots.length > 0) sentences.push(`Measured at ${listed(shots.map(String))} labelled images per class`);

@@ -101,24 +101,28 @@ describe('crossings', () => {
     expect(of([...zero, ...probe, ...mean]).sort()).toEqual([
       'linear-probe > nearest-mean @ 4',
       'linear-probe > zero-shot @ 4',
+      'nearest-mean > linear-probe @ 1',
       'nearest-mean > zero-shot @ 8',
+      'zero-shot > linear-probe @ 1',
+      'zero-shot > nearest-mean @ 1',
     ]);
   });
 
-  it('count zero-shot as passed already at the first shot count, and never where it stays ahead', () => {
+  it('draw zero-shot across: it is passed, or stays ahead, at every shot count of the other', () => {
     expect(of([row('zero-shot', 0, null, 0.2), ...line('knn', [[1, 0.3]])])).toEqual(['knn > zero-shot @ 1']);
     expect(
       of([
         row('zero-shot', 0, null, 0.9),
         ...line('knn', [
-          [1, 0.3],
+          [1, 0.9],
+          [2, 0.3],
           ['all', 0.9],
         ]),
       ]),
-    ).toEqual([]);
+    ).toEqual(['zero-shot > knn @ 2']);
   });
 
-  it('are none where one was ahead from the start, or where only other shot counts were measured', () => {
+  it('list a lead from the first shot count on, and nothing where only other shot counts were measured', () => {
     expect(
       of([
         ...line('knn', [
@@ -130,11 +134,11 @@ describe('crossings', () => {
           [2, 0.5],
         ]),
       ]),
-    ).toEqual([]);
+    ).toEqual(['knn > discriminant @ 1']);
     expect(of([...line('knn', [[1, 0.5]]), ...line('discriminant', [[2, 0.9]])])).toEqual([]);
   });
 
-  it('name a pair once when its lines cross twice, and stay within a backbone', () => {
+  it('name each way of a pair once when its lines cross twice, and stay within a backbone', () => {
     const rows = [
       ...line('knn', [
         [1, 0.5],
@@ -147,7 +151,7 @@ describe('crossings', () => {
         [4, 0.6],
       ]),
     ];
-    expect(of(rows)).toEqual(['discriminant > knn @ 2']);
+    expect(of(rows).sort()).toEqual(['discriminant > knn @ 2', 'knn > discriminant @ 1']);
     expect(
       of([
         ...line('knn', [[1, 0.5]], 'a'),

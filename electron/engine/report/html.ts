@@ -1,5 +1,5 @@
 // report.html: one file with everything in it (styles, font, charts), which opens anywhere and asks no network.
-import { crossingSentences, modelCrossings } from '../../../shared/chart/crossings.ts';
+import { crossingSentences, modelCrossings, startOrders } from '../../../shared/chart/crossings.ts';
 import { type Series, seriesName, seriesOf, shotsOf } from '../../../shared/chart/series.ts';
 import { METHOD_STYLES } from '../../../shared/chart/style.ts';
 import { capital, count, milliseconds, percent, percentWithInterval, points } from '../../../shared/chart/words.ts';
@@ -68,7 +68,8 @@ function answer(report: Report, series: Series[]): string {
   sentences.push(
     ...crossingSentences(report.crossings, series, report.paired).map((one) => `${capital(one.sentence)}.`),
   );
-  sentences.push(...modelCrossings(series).map((sentence) => `${capital(sentence)}.`));
+  const folded = [...modelCrossings(series), ...startOrders(report.crossings, series)];
+  sentences.push(...folded.map((sentence) => `${capital(sentence)}.`));
   const { chance, majority } = report.baselines;
   sentences.push(`Guessing gives ${percent(chance)} %, always the commonest training class ${percent(majority)} %.`);
   return `<ul class="answer">${sentences.map((sentence) => `<li>${e(sentence)}</li>`).join('')}</ul>`;

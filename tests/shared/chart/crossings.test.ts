@@ -1,8 +1,17 @@
 // The sentences of the chart: which line passes which, where, and how sure that is.
 import { describe, expect, test } from 'vitest';
-import { callouts, crossingSentences, meeting, modelCrossings, passes } from '../../../shared/chart/crossings.ts';
+import {
+  callouts,
+  crossingSentences,
+  meeting,
+  modelCrossings,
+  passes,
+  startOrders,
+} from '../../../shared/chart/crossings.ts';
 import { describeChart } from '../../../shared/chart/describe.ts';
 import { seriesOf } from '../../../shared/chart/series.ts';
+import type { SummaryRow } from '../../../shared/report.ts';
+import { crossingsOf } from '../../../shared/statistics.ts';
 import { lineOf, summaryRow } from './rows.ts';
 
 const zero = summaryRow('zero-shot', 0, 0.746);
@@ -112,13 +121,39 @@ describe('sentences', () => {
     );
   });
 
-  test('put zero-shot first and leave out what is not in the chart', () => {
+  test('put zero-shot first, leave out what is not in the chart, and keep leads from the start for the orders', () => {
+    const late = seriesOf([...flowers, ...lineOf('nearest-mean', [0.6, 0.74, 0.83])], ['m']);
     const list = [
+      { method: 'nearest-mean', over: 'knn', model: 'm', shots: 2 } as const,
       { method: 'linear-probe', over: 'knn', model: 'm', shots: 1 } as const,
       crossing,
       { method: 'knn', over: 'zero-shot', model: 'gone', shots: 1 } as const,
     ];
-    expect(crossingSentences(list, series).map((one) => one.over)).toEqual(['zero-shot', 'knn']);
+    expect(crossingSentences(list, late).map((one) => one.sentence)).toEqual([
+      'the probe passes zero-shot at 2 labels per class',
+      'the nearest mean passes k-NN at 2 labels per class',
+    ]);
+  });
+
+  test('leads from the start are one order, best first, with those that are level together', () => {
+    const orderOf = (rows: SummaryRow[], models: string[]) => startOrders(crossingsOf(rows), seriesOf(rows, models));
+    expect(orderOf(flowers, ['m'])).toEqual(['at 1 label per class, best first: zero-shot; the probe; k-NN']);
+    const level = [...lineOf('discriminant', [0.6, 0.7]), ...lineOf('nearest-mean', [0.6, 0.8])];
+    expect(orderOf([...level, ...lineOf('knn', [0.7, 0.9])], ['m'])).toEqual([
+      'at 1 label per class, best first: k-NN; the discriminant and the nearest mean, level',
+    ]);
+    expect(orderOf(level, ['m'])).toEqual([]); // the nearest mean passes later: nobody leads from the start
+    const second = [...lineOf('knn', [0.3], 'n'), ...lineOf('discriminant', [0.2], 'n')];
+    expect(orderOf([...level, ...second], ['m', 'n'])).toEqual([
+      'at 1 label per class on n, best first: k-NN; the discriminant',
+    ]);
+  });
+
+  test('a method above zero-shot from the start is still named', () => {
+    const rows = [zero, ...lineOf('linear-probe', [0.8, 0.9])];
+    expect(crossingSentences(crossingsOf(rows), seriesOf(rows, ['m'])).map((one) => one.sentence)).toEqual([
+      'the probe is above zero-shot already at 1 label per class',
+    ]);
   });
 
   test('models that agree over methods share a sentence', () => {
