@@ -1,0 +1,87 @@
+// The nodes of an ONNX file (or of the runtime's own simplification of one) as a graph, in the forms of opset 20.
+import { type Attr, type Attrs, createGraph, dtypeOf, type Graph, type Node, type Value } from '../graph.ts';
+import type { OpRule } from '../rule.ts';
+import { TrainingError } from '../rule.ts';
+import { ATTRIBUTE, type AttributeProto, type ModelProto, type NodeProto, type ValueInfoProto } from './proto.ts';
+import { readTensor } from './tensors.ts';
+import { OPSET, upgradeNode } from './upgrade.ts';
+
+const text = new TextDecoder();
+
+function attrOf(a: AttributeProto, node: NodeProto): Attr {
+  switch (a.type) {
+    case ATTRIBUTE.INT:
+      return a.i ?? 0;
+    case ATTRIBUTE.FLOAT:
+      return { float: a.f ?? 0 };
+    case ATTRIBUTE.STRING:
+      return text.decode(a.s);
+    case ATTRIBUTE.INTS:
+      return a.ints ?? [];
+    case ATTRIBUTE.FLOATS:
+      return { floats: a.floats ?? [] };
+    case ATTRIBUTE.STRINGS:
+      return (a.strings ?? []).map((s) => text.decode(s));
+    case ATTRIBUTE.TENSOR:
+      return readTensor(a.t ?? {}, '').data;
+    default:
+      throw new TrainingError(
+        `${node.op_type} (node ${node.name}) has the attribute ${a.name}, which holds a graph of its own: loops and branches cannot be differentiated. Export the model without them.`,
+      );
+  }
+}
+
+/** The opset of ONNX's own operators that a file asks for. */
+export const opsetOf = (model: ModelProto): number =>
+  model.opset_import.find((o) => !o.domain || o.domain === 'ai.onnx')?.version ?? 1;
+
+export const shapeOf = (info: ValueInfoProto): (number | string)[] =>
+  (info.type?.tensor_type?.shape?.dim ?? []).map((d) => d.dim_param || (d.dim_value ?? 0));
+
+/** Shape and type of every node's output, by name. */
+export type Shapes = ReadonlyMap<string, Value>;
+
+/** Constants come from the initializers; `shapes` knows everything the nodes give. */
+export function readGraph(model: ModelProto, rules: Readonly<Record<string, OpRule>>, shapes: Shapes): Graph {
+  const opset = opsetOf(model);
+  const g = createGraph(rules, Math.max(opset, OPSET));
+  const values = new Map<string, Value>();
+  const know = (value: Value) => values.set(value.name, value);
+  const { graph } = model;
+  for (const info of graph.input) {
+    if (graph.initializer?.some((t) => t.name === info.name)) continue;
+    const dtype = dtypeOf(info.type?.tensor_type?.elem_type ?? 1);
+    know(g.input(info.name, shapeOf(info).map(Number), dtype));
+  }
+  for (const tensor of graph.initializer ?? []) {
+    const { data, shape, dtype } = readTensor(tensor, '');
+    know(g.constant(data, shape, dtype, tensor.name));
+  }
+  for (const proto of graph.node) {
+    const node: Node = {
+      op: proto.op_type,
+      domain: proto.domain === 'ai.onnx' ? '' : (proto.domain ?? ''),
+      name: proto.name ?? '',
+      inputs: (proto.input ?? []).map((name) => (name ? required(values, name, proto) : null)),
+      outputs: (proto.output ?? []).map((name) => (name ? required(shapes, name, proto) : null)),
+      attrs: Object.fromEntries((proto.attribute ?? []).map((a) => [a.name, attrOf(a, proto)])) as Attrs,
+    };
+    for (const y of node.outputs) if (y) know(y);
+    g.nodes.push(...upgradeNode(g, node, opset));
+  }
+  g.outputs = graph.output.map((info) => {
+    const value = values.get(info.name);
+    if (!value) throw new TrainingError(`The model's output ${info.name} is computed by no node.`);
+    return value;
+  });
+  return g;
+}
+
+function required(values: Shapes, name: string, node: NodeProto): Value {
+  const value = values.get(name);
+  if (!value)
+    throw new TrainingError(
+      `${node.op_type} (node ${node.name}) refers to ${name}, whose shape is not fixed. Give all inputs fixed sizes, or export the model without data-dependent shapes.`,
+    );
+  return value;
+}

@@ -1,0 +1,23 @@
+// The op table: an op is supported exactly when a file here exports its ONNX name.
+import type { OpRule } from '../rule.ts';
+import * as elementwise from './elementwise.ts';
+import * as logic from './logic.ts';
+import * as matmul from './matmul.ts';
+import * as movement from './movement.ts';
+import * as normalise from './normalise.ts';
+import * as reduce from './reduce.ts';
+import * as spatial from './spatial.ts';
+
+/** Only the exports that are rules: a family may export helpers too, in lower case. */
+const rulesOf = (family: Record<string, unknown>): Record<string, OpRule> =>
+  Object.fromEntries(Object.entries(family).filter(([name]) => /^[A-Z]/.test(name))) as Record<string, OpRule>;
+
+export const ops: Readonly<Record<string, OpRule>> = {
+  ...rulesOf(elementwise),
+  ...rulesOf(logic),
+  ...rulesOf(matmul),
+  ...rulesOf(movement),
+  ...rulesOf(normalise),
+  ...rulesOf(reduce),
+  ...rulesOf(spatial),
+};

@@ -1,0 +1,89 @@
+// Matrix products.
+import type { Value } from '../graph.ts';
+import { float, floatAttr, intAttr, type OpRule } from '../rule.ts';
+import { broadcast, sizeOf } from '../shape.ts';
+
+/** A times B, batched and broadcast over the leading axes; one-dimensional inputs are not taken. */
+export const MatMul: OpRule = {
+  shapes([a, b]) {
+    const [m, k] = a!.shape.slice(-2);
+    const [k2, n] = b!.shape.slice(-2);
+    if (a!.shape.length < 2 || b!.shape.length < 2 || k !== k2)
+      throw new Error(`MatMul: shapes [${a!.shape}] and [${b!.shape}] do not fit.`);
+    return [[...broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m!, n!]];
+  },
+  vjp(g, { inputs: [a, b] }, dy) {
+    if (b!.shape.length === 2 && a!.shape.length > 2) {
+      // one matrix for the whole batch: its gradient is one product over all rows
+      const rows = (x: Value) => g.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+      const da = g.gemm(rows(dy), b!, { transB: true });
+      return [g.reshape(da, a!.shape), g.gemm(rows(a!), rows(dy), { transA: true })];
+    }
+    return [g.matmul(dy, g.swapLast(b!)), g.matmul(g.swapLast(a!), dy)];
+  },
+  examples: [
+    {
+      inputs: [
+        [2, 4],
+        [4, 3],
+      ],
+    },
+    {
+      inputs: [
+        [2, 3, 4],
+        [4, 5],
+      ],
+    },
+    {
+      inputs: [
+        [2, 1, 3, 4],
+        [2, 4, 5],
+      ],
+    },
+  ],
+};
+
+/** alpha A' B' + beta C, A' = A or its transpose, B' likewise; C broadcasts. */
+export const Gemm: OpRule = {
+  shapes([a, b], attrs) {
+    const [m, k] = intAttr(attrs, 'transA', 0) ? [a!.shape[1], a!.shape[0]] : a!.shape;
+    const [k2, n] = intAttr(attrs, 'transB', 0) ? [b!.shape[1], b!.shape[0]] : b!.shape;
+    if (k !== k2) throw new Error(`Gemm: shapes [${a!.shape}] and [${b!.shape}] do not fit.`);
+    return [[m!, n!]];
+  },
+  vjp(g, { inputs: [a, b, c], attrs }, dy) {
+    const alpha = floatAttr(attrs, 'alpha', 1);
+    const tA = intAttr(attrs, 'transA', 0) === 1;
+    const tB = intAttr(attrs, 'transB', 0) === 1;
+    const scaled = g.scale(dy, alpha);
+    const da = tA ? g.gemm(b!, scaled, { transA: tB, transB: true }) : g.gemm(scaled, b!, { transB: !tB });
+    const db = tB ? g.gemm(scaled, a!, { transA: true, transB: tA }) : g.gemm(a!, scaled, { transA: !tA });
+    return [da, db, c ? g.scale(dy, floatAttr(attrs, 'beta', 1)) : null];
+  },
+  examples: [
+    { inputs: [[2, 4], [4, 3], [3]] },
+    {
+      inputs: [
+        [4, 2],
+        [4, 3],
+        [2, 3],
+      ],
+      attrs: { transA: 1 },
+    },
+    {
+      inputs: [
+        [2, 4],
+        [3, 4],
+      ],
+      attrs: { transB: 1 },
+    },
+    {
+      inputs: [
+        [4, 2],
+        [3, 4],
+        [1, 3],
+      ],
+      attrs: { transA: 1, transB: 1, alpha: float(0.5), beta: float(2) },
+    },
+  ],
+};

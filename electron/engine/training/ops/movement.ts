@@ -1,0 +1,138 @@
+// Ops that move numbers and change none.
+import { dtypeOf, type Graph, type Value } from '../graph.ts';
+import { intAttr, intsAttr, type OpRule, TrainingError } from '../rule.ts';
+import { axisOf, range, sizeOf } from '../shape.ts';
+
+export const Reshape: OpRule = {
+  shapes([x, to], attrs, g) {
+    const asked = g.intsOf(to, 'The target shape of Reshape');
+    const target = asked.map((d, i) => (d === 0 && !intAttr(attrs, 'allowzero', 0) ? x!.shape[i]! : d));
+    const known = sizeOf(target.filter((d) => d !== -1));
+    return [target.map((d) => (d === -1 ? sizeOf(x!.shape) / known : d))];
+  },
+  vjp: (g, { inputs: [x] }, dy) => [g.reshape(dy, x!.shape), null],
+  examples: [{ inputs: [[2, 6], { int64: [3, -1] }] }, { inputs: [[2, 6], { int64: [0, 2, 3] }] }],
+};
+
+const permOf = (perm: readonly number[] | null, rank: number) => perm ?? range(rank).reverse();
+export const Transpose: OpRule = {
+  shapes: ([x], attrs) => [permOf(intsAttr(attrs, 'perm'), x!.shape.length).map((p) => x!.shape[p]!)],
+  vjp(g, { inputs: [x], attrs }, dy) {
+    const inverse: number[] = [];
+    for (const [i, p] of permOf(intsAttr(attrs, 'perm'), x!.shape.length).entries()) inverse[p] = i;
+    return [g.transpose(dy, inverse)];
+  },
+  examples: [{ inputs: [[2, 3, 4]], attrs: { perm: [2, 0, 1] } }, { inputs: [[2, 3]] }],
+};
+
+export const Unsqueeze: OpRule = {
+  shapes([x, axes], _attrs, g) {
+    const listed = g.intsOf(axes, 'The axes of Unsqueeze');
+    const rank = x!.shape.length + listed.length;
+    const at = new Set(listed.map((axis) => axisOf(axis, rank)));
+    let next = 0;
+    return [range(rank).map((i) => (at.has(i) ? 1 : x!.shape[next++]!))];
+  },
+  vjp: (g, { inputs: [x] }, dy) => [g.reshape(dy, x!.shape), null],
+  examples: [{ inputs: [[2, 3], { int64: [1, -1] }] }],
+};
+export const Squeeze: OpRule = {
+  shapes([x, axes], _attrs, g) {
+    const rank = x!.shape.length;
+    const at = axes ? g.intsOf(axes, 'The axes of Squeeze').map((axis) => axisOf(axis, rank)) : null;
+    return [x!.shape.filter((d, i) => (at ? !at.includes(i) : d !== 1))];
+  },
+  vjp: (g, { inputs: [x] }, dy) => [g.reshape(dy, x!.shape), null],
+  examples: [{ inputs: [[2, 1, 3], { int64: [1] }] }, { inputs: [[1, 3, 1]] }],
+};
+export const Expand: OpRule = {
+  shapes([x, to], _attrs, g) {
+    const target = g.intsOf(to, 'The target shape of Expand');
+    const rank = Math.max(target.length, x!.shape.length);
+    const at = (shape: readonly number[], i: number) => shape[i - rank + shape.length] ?? 1;
+    return [range(rank).map((i) => (at(target, i) === 1 ? at(x!.shape, i) : at(target, i)))];
+  },
+  vjp: (_g, _node, dy) => [dy, null],
+  examples: [{ inputs: [[2, 1, 3], { int64: [2, 4, 3] }] }, { inputs: [[3], { int64: [2, 1] }] }],
+};
+
+export const Cast: OpRule = {
+  shapes: ([x]) => [x!.shape],
+  dtypes: (_inputs, attrs) => [dtypeOf(intAttr(attrs, 'to', 1))],
+  vjp: (g, { inputs: [x] }, dy) => [g.cast(dy, x!.dtype)],
+  examples: [{ inputs: [[2, 3]], attrs: { to: 1 } }],
+};
+
+type SliceOf = { axis: number; from: number; step: number; length: number };
+/** Starts and lengths along each sliced axis, clamped as ONNX says. */
+function slicesOf(g: Graph, [x, starts, ends, axes, steps]: readonly (Value | null)[]): SliceOf[] {
+  const from = g.intsOf(starts, 'The start of Slice');
+  const to = g.intsOf(ends, 'The end of Slice');
+  const along = axes ? g.intsOf(axes, 'The axes of Slice') : range(from.length);
+  const by = steps ? g.intsOf(steps, 'The steps of Slice') : along.map(() => 1);
+  return along.map((a, i) => {
+    const axis = axisOf(a, x!.shape.length);
+    const d = x!.shape[axis]!;
+    const step = by[i]!;
+    const clamp = (v: number) => Math.min(Math.max(v < 0 ? v + d : v, step < 0 ? -1 : 0), step < 0 ? d - 1 : d);
+    const start = clamp(from[i]!);
+    return { axis, from: start, step, length: Math.max(0, Math.ceil((clamp(to[i]!) - start) / step)) };
+  });
+}
+
+/** The gradient of a slice: zeros around it. */
+function spreadOut(g: Graph, dy: Value, axis: number, d: number, from: number, step: number, length: number): Value {
+  if (step !== 1) throw new TrainingError('Slice with a step is not differentiated yet.');
+  const pads = new Array<number>(2 * dy.shape.length).fill(0);
+  pads[axis] = from;
+  pads[dy.shape.length + axis] = d - from - length;
+  return pads.some((p) => p !== 0) ? g.emit('Pad', [dy, g.ints(pads)]) : dy;
+}
+
+export const Concat: OpRule = {
+  shapes(inputs, attrs) {
+    const shape = [...inputs[0]!.shape];
+    const axis = axisOf(intAttr(attrs, 'axis', 0), shape.length);
+    shape[axis] = inputs.reduce((sum, x) => sum + x!.shape[axis]!, 0);
+    return [shape];
+  },
+  vjp(g, { inputs, attrs }, dy) {
+    const axis = axisOf(intAttr(attrs, 'axis', 0), dy.shape.length);
+    let from = 0;
+    return inputs.map((x) => {
+      const to = from + x!.shape[axis]!;
+      const part = to === from ? null : g.slice(dy, axis, from, to);
+      from = to;
+      return part;
+    });
+  },
+  examples: [
+    {
+      inputs: [
+        [2, 3],
+        [2, 1],
+        [2, 2],
+      ],
+      attrs: { axis: -1 },
+    },
+  ],
+};
+
+export const Slice: OpRule = {
+  shapes(inputs, _attrs, g) {
+    const shape = [...inputs[0]!.shape];
+    for (const { axis, length } of slicesOf(g, inputs)) shape[axis] = length;
+    return [shape];
+  },
+  vjp(g, { inputs }, dy) {
+    const x = inputs[0]!;
+    let dx = dy;
+    for (const { axis, from, step, length } of slicesOf(g, inputs))
+      dx = spreadOut(g, dx, axis, x.shape[axis]!, from, step, length);
+    return [dx, null, null, null, null];
+  },
+  examples: [
+    { inputs: [[4, 5], { int64: [1] }, { int64: [4] }, { int64: [1] }] },
+    { inputs: [[4, 5], { int64: [-3, 0] }, { int64: [1000, -1] }, { int64: [0, 1] }] },
+  ],
+};
