@@ -20,7 +20,7 @@ import {
   sub,
   type WasmFunction,
   zero,
-} from './wasm.ts';
+} from '../../../shared/wasm.ts';
 
 const ROWS = 2;
 const COLUMNS = 4;

@@ -1,4 +1,5 @@
-// A very small WebAssembly assembler: enough to write the few SIMD loops of kernels.ts as source instead of as a binary.
+// A very small WebAssembly assembler: enough to write a few SIMD loops as source instead of as a binary (the engine's numeric
+// kernels and the optimizers of its training).
 // Opcodes: https://webassembly.github.io/spec/core/binary/instructions.html
 
 /** A piece of code: the bytes of instructions in order. */
@@ -49,6 +50,13 @@ export const zero: Code = [...simd(0x0c), ...new Array<number>(16).fill(0)];
 /** One double in both lanes. */
 export const loadSplat64 = (address: Code, offset = 0): Code => [...address, ...simd(0x0a), 0, ...uint(offset)];
 
+/** One float in all four lanes. */
+export const loadSplat32 = (address: Code, offset = 0): Code => [...address, ...simd(0x09), 0, ...uint(offset)];
+const binaryF32 = (opcode: number) => (a: Code, b: Code) => [...a, ...b, ...simd(opcode)];
+export const sub32 = binaryF32(0xe5);
+export const div32 = binaryF32(0xe7);
+export const sqrt32 = (a: Code): Code => [...a, ...simd(0xe3)];
+
 /** What differs between four floats and two doubles in a vector. */
 export type Lanes = {
   bytes: number;
@@ -93,8 +101,11 @@ const section = (id: number, content: Code): Code => [id, ...uint(content.length
 const list = (items: Code[]): Code => [...uint(items.length), ...items.flat()];
 const text = (value: string): Code => list([...new TextEncoder().encode(value)].map((b) => [b]));
 
-/** A module exporting the functions and one growable memory, "memory". */
-export function assemble(functions: WasmFunction[]): Uint8Array<ArrayBuffer> {
+/**
+ * A module exporting the functions and its memory, "memory": its own growable one, or a shared one imported as
+ * `lab.memory` (up to 4 GiB).
+ */
+export function assemble(functions: WasmFunction[], memory: 'own' | 'shared' = 'own'): Uint8Array<ArrayBuffer> {
   const types = functions.map((f) => [0x60, ...list(Array.from({ length: f.params }, () => [0x7f])), 0]);
   const bodies = functions.map((f) => {
     const code = [
@@ -110,8 +121,11 @@ export function assemble(functions: WasmFunction[]): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, list(types)),
+    ...(memory === 'shared'
+      ? section(2, list([[...text('lab'), ...text('memory'), 2, 3, ...uint(1), ...uint(65536)]]))
+      : []),
     ...section(3, list(functions.map((_, i) => uint(i)))),
-    ...section(5, list([[0, 1]])),
+    ...(memory === 'own' ? section(5, list([[0, 1]])) : []),
     ...section(7, list([[...text('memory'), 2, 0], ...functions.map((f, i) => [...text(f.name), 0, ...uint(i)])])),
     ...section(10, list(bodies)),
   ]);

@@ -1,0 +1,152 @@
+// One training run's state and its step: the runtime reads weights from and writes gradients to shared memory, and the optimizer
+// passes over the same memory in place. Runs are synchronous inside: keep it off a thread that answers people.
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { createOptimizer, type OptimizerSettings } from './optimizer.ts';
+import type { TrainingPlan } from './plan.ts';
+import { TrainingError } from './rule.ts';
+import { type ArrayName, createSlabs, viewOf } from './slab.ts';
+
+export type Feeds = Readonly<Record<string, Float32Array | BigInt64Array | Int32Array | Uint8Array>>;
+
+export type TrainerOptions = {
+  optimizer: OptimizerSettings;
+  threads: number;
+  /** An execution provider; the CPU takes what it cannot run. */
+  device: string;
+  /** What the moving average of the weights keeps of itself each step; 0: none is kept. */
+  average: number;
+  /** Micro-batches that make up one step. */
+  parts: number;
+  /** The file that serves the optimizer's passes (workers/optimizer). */
+  threadFile: URL;
+};
+
+export type StepResult = {
+  /** Mean over the micro-batches, nats. */
+  loss: number;
+  /** L2 norm of all gradients before clipping; 0 when clipping is off. */
+  norm: number;
+  /** Milliseconds in the runtime, and in the optimizer. */
+  graphMs: number;
+  optimizerMs: number;
+};
+
+/** Everything a run needs to go on: arrays in the order of the plan's tensors. */
+export type TrainerState = { step: number; arrays: Partial<Record<ArrayName, ReadonlyMap<string, Float32Array>>> };
+
+export type Trainer = {
+  /** One update from `parts` micro-batches. Throws `TrainingError` when the loss is no number. */
+  step(batches: readonly Feeds[], options: { lr: number; clip?: number }): Promise<StepResult>;
+  /** The outputs with the weights as they are, or with their moving average. */
+  forward(feeds: Feeds, weights?: 'weights' | 'average'): Promise<Record<string, Float32Array>>;
+  /** The trained tensors as they are: views, no copies. */
+  tensors(array?: 'weights' | 'average'): Map<string, Float32Array>;
+  /** Views of all that must be stored; copy before the next step. */
+  state(): TrainerState;
+  restore(state: TrainerState): void;
+  close(): Promise<void>;
+};
+
+/** Throws when the runtime refuses the graph, or the memory is not to be had. */
+export async function createTrainer(plan: TrainingPlan, options: TrainerOptions): Promise<Trainer> {
+  const runtime = (await import('onnxruntime-node')).default;
+  const open = (bytes: Uint8Array) =>
+    runtime.InferenceSession.create(bytes, {
+      executionProviders: options.device === 'cpu' ? ['cpu'] : [options.device, 'cpu'],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+    });
+  const slabs = createSlabs(plan.tensors, {
+    moments: options.optimizer.kind === 'adamw' ? 2 : 1,
+    average: options.average > 0,
+    sum: options.parts > 1,
+  });
+  const all = slabs.flatMap((slab) => slab.tensors.map((tensor) => ({ slab, tensor })));
+  const views = (array: ArrayName) =>
+    new Map(all.map(({ slab, tensor }) => [tensor.name, viewOf(slab, tensor, array)]));
+  const weights = views('weights');
+  for (const { name, data } of plan.tensors) weights.get(name)!.set(data);
+  if (options.average > 0) for (const [name, view] of views('average')) view.set(weights.get(name)!);
+
+  const rules = new Map(plan.tensors.map(({ name, decay, rate = 1 }) => [name, { decay, rate }]));
+  const optimizer = createOptimizer(slabs, rules, options.optimizer, options);
+  const session = await open(plan.training);
+  let forwardSession: InferenceSession | null = null;
+  const tensor = (data: Feeds[string] | Float32Array, shape: readonly number[], type: string): Tensor =>
+    new runtime.Tensor(type as 'float32', data as Float32Array, shape);
+  const asTensors = (array: 'weights' | 'gradients' | 'average') =>
+    new Map(all.map(({ slab, tensor: t }) => [t.name, tensor(viewOf(slab, t, array), t.shape, 'float32')]));
+  const weightTensors = asTensors('weights');
+  const fetches: Record<string, Tensor | null> = Object.fromEntries(
+    [...asTensors('gradients')].map(([name, view]) => [plan.gradients.get(name)!, view]),
+  );
+  fetches[plan.loss] = null;
+  let done = 0;
+
+  const feedsOf = (
+    inputs: TrainingPlan['data'],
+    data: Feeds,
+    from: ReadonlyMap<string, Tensor>,
+    names: readonly string[],
+  ) => {
+    const feeds: Record<string, Tensor> = {};
+    for (const name of names) {
+      const weight = from.get(name);
+      const input = inputs.find((value) => value.name === name);
+      if (weight) feeds[name] = weight;
+      else if (input && data[name]) feeds[name] = tensor(data[name], input.shape, input.dtype);
+      else throw new Error(`The step was not fed ${name}.`);
+    }
+    return feeds;
+  };
+
+  return {
+    async step(batches, { lr, clip = 0 }) {
+      const started = performance.now();
+      let loss = 0;
+      let summing = 0;
+      for (const [i, batch] of batches.entries()) {
+        const feeds = feedsOf(plan.data, batch, weightTensors, session.inputNames);
+        const out = await session.run(feeds, fetches as Record<string, Tensor>);
+        loss += Number(out[plan.loss]!.data[0]) / batches.length;
+        const before = performance.now();
+        if (batches.length > 1) optimizer.accumulate(i === 0);
+        summing += performance.now() - before;
+      }
+      if (!Number.isFinite(loss))
+        throw new TrainingError(
+          `The loss became ${loss} at step ${done + 1}: the weights ran away. Use a smaller learning rate (it was ${lr}), or clip the gradients.`,
+        );
+      const middle = performance.now();
+      const norm = optimizer.step({ step: ++done, lr, clip, parts: batches.length, average: options.average });
+      const end = performance.now();
+      return { loss, norm, graphMs: middle - started - summing, optimizerMs: end - middle + summing };
+    },
+    async forward(feeds, from = 'weights') {
+      forwardSession ??= await open(plan.forward);
+      const tensors = from === 'weights' ? weightTensors : asTensors('average');
+      const out = await forwardSession.run(feedsOf(plan.forwardData, feeds, tensors, forwardSession.inputNames));
+      return Object.fromEntries(plan.outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
+    },
+    tensors: (array = 'weights') => views(array),
+    state: () => ({
+      step: done,
+      arrays: Object.fromEntries(
+        (['weights', 'first', 'second', 'average'] as const)
+          .filter((array) => slabs.every((slab) => slab.arrays[array] !== null))
+          .map((array) => [array, views(array)]),
+      ),
+    }),
+    restore(state) {
+      done = state.step;
+      for (const [array, stored] of Object.entries(state.arrays) as [ArrayName, ReadonlyMap<string, Float32Array>][])
+        for (const [name, view] of views(array)) view.set(stored.get(name)!);
+    },
+    async close() {
+      await optimizer.close();
+      await session.release();
+      await forwardSession?.release();
+    },
+  };
+}
