@@ -1,6 +1,6 @@
 // Ops that move numbers and change none.
 import { dtypeOf, type Graph, type Value } from '../graph.ts';
-import { intAttr, intsAttr, type OpRule, TrainingError } from '../rule.ts';
+import { intAttr, intsAttr, type OpRule } from '../rule.ts';
 import { axisOf, range, sizeOf } from '../shape.ts';
 
 export const Reshape: OpRule = {
@@ -80,13 +80,33 @@ function slicesOf(g: Graph, [x, starts, ends, axes, steps]: readonly (Value | nu
   });
 }
 
-/** The gradient of a slice: zeros around it. */
-function spreadOut(g: Graph, dy: Value, axis: number, d: number, from: number, step: number, length: number): Value {
-  if (step !== 1) throw new TrainingError('Slice with a step is not differentiated yet.');
-  const pads = new Array<number>(2 * dy.shape.length).fill(0);
-  pads[axis] = from;
-  pads[dy.shape.length + axis] = d - from - length;
-  return pads.some((p) => p !== 0) ? g.emit('Pad', [dy, g.ints(pads)]) : dy;
+/** The gradient of a slice along one axis: each number back in its place among `d`, zeros elsewhere. */
+function spreadOut(g: Graph, dy: Value, { axis, from, step, length }: SliceOf, d: number): Value {
+  const rank = dy.shape.length;
+  if (length === 0) return g.full(dy.shape.with(axis, d), 0);
+  if (step < 0) {
+    const all = [-1, Number.MIN_SAFE_INTEGER, axis, -1].map((v) => g.ints([v]));
+    const last = from + (length - 1) * step;
+    return spreadOut(g, g.emit('Slice', [dy, ...all]), { axis, from: last, step: -step, length }, d);
+  }
+  let spread = dy;
+  if (step > 1 && length > 1) {
+    // step - 1 zeros after every number, on an axis of their own
+    const apart = g.reshape(dy, dy.shape.toSpliced(axis + 1, 0, 1));
+    const pads = new Array<number>(2 * rank + 2).fill(0).with(rank + 2 + axis, step - 1);
+    spread = g.reshape(g.emit('Pad', [apart, g.ints(pads)]), dy.shape.with(axis, length * step));
+  }
+  const end = d - from - spread.shape[axis]!; // negative where the last zeros stand over
+  if (from === 0 && end === 0) return spread;
+  return g.emit('Pad', [
+    spread,
+    g.ints(
+      new Array<number>(2 * rank)
+        .fill(0)
+        .with(axis, from)
+        .with(rank + axis, end),
+    ),
+  ]);
 }
 
 export const Concat: OpRule = {
@@ -127,12 +147,38 @@ export const Slice: OpRule = {
   vjp(g, { inputs }, dy) {
     const x = inputs[0]!;
     let dx = dy;
-    for (const { axis, from, step, length } of slicesOf(g, inputs))
-      dx = spreadOut(g, dx, axis, x.shape[axis]!, from, step, length);
+    for (const slice of slicesOf(g, inputs)) dx = spreadOut(g, dx, slice, x.shape[slice.axis]!);
     return [dx, null, null, null, null];
   },
   examples: [
     { inputs: [[4, 5], { int64: [1] }, { int64: [4] }, { int64: [1] }] },
     { inputs: [[4, 5], { int64: [-3, 0] }, { int64: [1000, -1] }, { int64: [0, 1] }] },
+    { inputs: [[5, 7], { int64: [1, 0] }, { int64: [5, 7] }, { int64: [0, 1] }, { int64: [2, 3] }] },
+    { inputs: [[2, 7], { int64: [-1] }, { int64: [-1000] }, { int64: [1] }, { int64: [-2] }] },
+  ],
+};
+
+/** The lengths of the parts: input 1, or as equal as `num_outputs` makes them (the last is the shortest). */
+function partsOf(g: Graph, [x, split]: readonly (Value | null)[], axis: number, outputs: number): number[] {
+  if (split) return g.intsOf(split, 'The lengths of Split');
+  const d = x!.shape[axis]!;
+  const each = Math.ceil(d / outputs);
+  return range(outputs).map((i) => Math.max(0, Math.min(each, d - i * each)));
+}
+export const Split: OpRule = {
+  shapes([x, split], attrs, g, outputs) {
+    const axis = axisOf(intAttr(attrs, 'axis', 0), x!.shape.length);
+    const parts = partsOf(g, [x!, split ?? null], axis, intAttr(attrs, 'num_outputs', outputs));
+    return parts.map((length) => x!.shape.with(axis, length));
+  },
+  vjp(g, { inputs, outputs, attrs }, _dy, all) {
+    const axis = axisOf(intAttr(attrs, 'axis', 0), inputs[0]!.shape.length);
+    const lengths = partsOf(g, inputs, axis, outputs.length);
+    const parts = lengths.map((length, i) => all[i] ?? g.full(inputs[0]!.shape.with(axis, length), 0));
+    return [g.emit('Concat', parts, { axis }), null];
+  },
+  examples: [
+    { inputs: [[2, 6], { int64: [1, 3, 2] }], attrs: { axis: 1 }, outputs: 3 },
+    { inputs: [[5, 2]], attrs: { axis: 0, num_outputs: 3 }, outputs: 3 },
   ],
 };
