@@ -6,6 +6,7 @@ import type { Attr, Attrs, DType, FloatAttr, FloatsAttr, Graph, Node, Shape, Val
 export type ExampleInput =
   | Shape
   | { int64: readonly number[]; shape?: Shape }
+  | { float: readonly number[]; shape?: Shape }
   | { bool: readonly number[]; shape?: Shape }
   | null;
 export type Example = {

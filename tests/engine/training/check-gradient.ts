@@ -37,6 +37,7 @@ function build(rules: Readonly<Record<string, OpRule>>, op: string, example: Exa
     if (input === null) return null;
     if ('int64' in input)
       return g.constant(BigInt64Array.from(input.int64, BigInt), input.shape ?? [input.int64.length], 'int64');
+    if ('float' in input) return g.constant(Float32Array.from(input.float), input.shape ?? [input.float.length]);
     if ('bool' in input) return g.constant(Uint8Array.from(input.bool), input.shape ?? [input.bool.length], 'bool');
     return g.input(`x${i}`, input);
   });
