@@ -7,14 +7,17 @@ import { HOG_DIM } from './hog.ts';
 import type { Failure, Preprocessing } from './spec.ts';
 
 export type ImagePool = {
-  /** Model input, [files.length, 3, height, width]; a file that failed is left as zeros and listed. */
+  /**
+   * Model input, [files.length, 3, height, width]; a file that failed is left as zeros and listed. `memory`: shared, of at least
+   * that size, to use again; fresh memory costs a page fault every 4 KB, and garbage collections.
+   */
   preprocess(
     files: string[],
     spec: Preprocessing,
-    signal?: AbortSignal,
+    options?: BatchOptions & { memory?: Float32Array | undefined },
   ): Promise<{ pixels: Float32Array; failures: Failure[] }>;
   /** The built-in features, [files.length, HOG_DIM]; a file that failed is left as zeros and listed. */
-  hog(files: string[], signal?: AbortSignal): Promise<{ features: Float32Array; failures: Failure[] }>;
+  hog(files: string[], options?: BatchOptions): Promise<{ features: Float32Array; failures: Failure[] }>;
   /** Decodes every pixel and says which files cannot be. */
   verify(files: string[], signal?: AbortSignal): Promise<Failure[]>;
   /** Path of the cached WebP of the content `hash`, longest edge 256, upright; made at most once. Throws a plain reason. */
@@ -25,11 +28,17 @@ export type ImagePool = {
   close(): Promise<void>;
 };
 
+/** `hashes`: SHA-256 of each file, hex; one that has another content by now fails. */
+export type BatchOptions = { signal?: AbortSignal | undefined; hashes?: string[] | undefined };
+
+/** Files from index `first` of a batch on. */
+export type Chunk = { files: string[]; hashes: string[] | undefined; first: number };
+
 /** What workers/image-worker.ts is sent. `out` is shared memory for the whole batch; file i of `files` fills row `first + i`. */
 export type ImageTask =
-  | { kind: 'preprocess'; files: string[]; first: number; spec: Preprocessing; out: Float32Array }
-  | { kind: 'hog'; files: string[]; first: number; out: Float32Array }
-  | { kind: 'verify'; files: string[]; first: number }
+  | ({ kind: 'preprocess'; spec: Preprocessing; out: Float32Array } & Chunk)
+  | ({ kind: 'hog'; out: Float32Array } & Chunk)
+  | ({ kind: 'verify' } & Chunk)
   | { kind: 'thumbnail'; file: string; target: string; temporary: string }
   | { kind: 'displayable'; file: string; format: string };
 
@@ -51,14 +60,14 @@ const run = <K extends ImageTask['kind']>(
 ): Promise<ImageAnswer[K]> => threads.run(task);
 
 /** Files a worker takes at a time: small enough that all threads stay busy and a cancel is quick, large enough to hide the messages. */
-const chunkSize = (files: number, threads: number) => Math.max(1, Math.min(16, Math.ceil(files / (threads * 4))));
+const chunkSize = (files: number, threads: number) => Math.max(4, Math.min(16, Math.ceil(files / (threads * 4))));
 
 /** Runs `work` on chunks of `files`, with just enough of them under way to keep every thread busy. Aborting ends it between chunks. */
 async function inChunks(
   files: string[],
   threads: number,
-  signal: AbortSignal | undefined,
-  work: (chunk: string[], first: number) => Promise<Failure[]>,
+  { signal, hashes }: BatchOptions,
+  work: (chunk: Chunk) => Promise<Failure[]>,
 ): Promise<Failure[]> {
   const size = chunkSize(files.length, threads);
   const failures: Failure[] = [];
@@ -68,7 +77,8 @@ async function inChunks(
       signal?.throwIfAborted();
       const first = next;
       next += size;
-      failures.push(...(await work(files.slice(first, first + size), first)));
+      const [chunk, known] = [files.slice(first, next), hashes?.slice(first, next)];
+      failures.push(...(await work({ files: chunk, hashes: known, first })));
     }
   };
   const lanes = await Promise.allSettled(Array.from({ length: threads + 1 }, lane));
@@ -99,7 +109,9 @@ export function createImagePool(threads: number, thumbnailDir: string): ImagePoo
         return [{ index: task.first, reason: `could not be worked on: ${(error as Error).message}` }];
       const failures: Failure[] = [];
       for (const [i, file] of task.files.entries())
-        failures.push(...(await send({ ...task, files: [file], first: task.first + i })));
+        failures.push(
+          ...(await send({ ...task, files: [file], hashes: task.hashes?.slice(i, i + 1), first: task.first + i })),
+        );
       return failures;
     }
   };
@@ -125,22 +137,23 @@ export function createImagePool(threads: number, thumbnailDir: string): ImagePoo
   };
 
   return {
-    async preprocess(files, spec, signal) {
-      const pixels = sharedFloats(files.length * 3 * spec.height * spec.width);
-      const failures = await inChunks(files, threads, signal, (chunk, first) =>
-        send({ kind: 'preprocess', files: chunk, first, spec, out: pixels }),
+    async preprocess(files, spec, { memory, ...options } = {}) {
+      const size = 3 * spec.height * spec.width;
+      const pixels = memory?.subarray(0, files.length * size) ?? sharedFloats(files.length * size);
+      const failures = await inChunks(files, threads, options, (chunk) =>
+        send({ kind: 'preprocess', ...chunk, spec, out: pixels }),
       );
+      if (memory) for (const { index } of failures) pixels.fill(0, index * size, (index + 1) * size);
       return { pixels, failures };
     },
-    async hog(files, signal) {
+    async hog(files, options = {}) {
       const features = sharedFloats(files.length * HOG_DIM);
-      const failures = await inChunks(files, threads, signal, (chunk, first) =>
-        send({ kind: 'hog', files: chunk, first, out: features }),
+      const failures = await inChunks(files, threads, options, (chunk) =>
+        send({ kind: 'hog', ...chunk, out: features }),
       );
       return { features, failures };
     },
-    verify: (files, signal) =>
-      inChunks(files, threads, signal, (chunk, first) => send({ kind: 'verify', files: chunk, first })),
+    verify: (files, signal) => inChunks(files, threads, { signal }, (chunk) => send({ kind: 'verify', ...chunk })),
     thumbnail(file, hash) {
       const running = underWay.get(hash);
       if (running) return running;

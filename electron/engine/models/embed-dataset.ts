@@ -1,8 +1,6 @@
 // Features of a dataset's items: from the cache where they are there, else through the model, batch by batch, each
 // batch written at once, so that an interruption loses at most the batches under way.
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { setImmediate as breath } from 'node:timers/promises';
 import type { Database } from 'better-sqlite3';
 import { LabError } from '../../../shared/contract.ts';
@@ -62,26 +60,26 @@ export async function embedItems(
 
   async function embedBatch(batch: EmbedItem[]): Promise<void> {
     hooks.signal?.throwIfAborted();
-    const { fresh, stale } = await splitByContent(batch);
+    // a feature is kept under its content's hash, so a file that is not that content any more must not be embedded as it
     const result = await embedder.images(
-      fresh.map((item) => item.file),
+      batch.map((item) => item.file),
       hooks.signal,
+      batch.map((item) => item.hash),
     );
     const failed = new Map(result.failures.map((failure) => [failure.index, failure.reason]));
-    if (failed.size + stale.size > 0)
-      await checkStillThere(engine, [...fresh.filter((_, i) => failed.has(i)), ...stale.keys()]);
-    const good = fresh.flatMap((item, i) =>
+    if (failed.size > 0)
+      await checkStillThere(
+        engine,
+        batch.filter((_, i) => failed.has(i)),
+      );
+    const good = batch.flatMap((item, i) =>
       failed.has(i)
         ? []
         : [{ hash: item.hash, row: result.features.subarray(i * embedder.dim, (i + 1) * embedder.dim) }],
     );
     write(good);
     for (const { hash, row } of good) for (const at of rowsOf.get(hash)!) setRow(features, valid, at, row);
-    fresh.forEach((item, i) => {
-      const reason = failed.get(i);
-      if (reason !== undefined) failures.set(item.hash, reason);
-    });
-    for (const [item, reason] of stale) failures.set(item.hash, reason);
+    for (const [i, reason] of failed) failures.set(batch[i]!.hash, reason);
     embedded += good.length;
     for (const item of batch) done += rowsOf.get(item.hash)!.length;
     hooks.progress(done, items.length);
@@ -180,27 +178,6 @@ function writer(cache: Database, embedder: Embedder): (rows: { hash: string; row
       throw error;
     }
   };
-}
-
-/** A feature is kept under its content's hash, so a file that is not that content any more must not be embedded as it. */
-async function splitByContent(batch: EmbedItem[]): Promise<{ fresh: EmbedItem[]; stale: Map<EmbedItem, string> }> {
-  const stale = new Map<EmbedItem, string>();
-  await Promise.all(
-    batch.map(async (item) => {
-      try {
-        const hash = createHash('sha256')
-          .update(await readFile(item.file))
-          .digest('hex');
-        if (hash !== item.hash) stale.set(item, 'the file has changed since it was imported: scan the dataset again');
-      } catch (error) {
-        stale.set(
-          item,
-          `the file cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
-        );
-      }
-    }),
-  );
-  return { fresh: batch.filter((item) => !stale.has(item)), stale };
 }
 
 /** A missing file is a failure; a missing folder pauses the job. */

@@ -21,8 +21,15 @@ export type Embedder = {
   batch: number;
   /** Batches that run side by side; one more should be under way, so that decoding never waits. */
   lanes: number;
-  /** Feature rows [files.length, dim], not normalised; the rows of failures are zero. */
-  images(files: string[], signal?: AbortSignal): Promise<{ features: Float32Array; failures: Failure[] }>;
+  /**
+   * Feature rows [files.length, dim], not normalised; the rows of failures are zero. With `hashes` (SHA-256 of each file, hex) a
+   * file that has another content by now is a failure.
+   */
+  images(
+    files: string[],
+    signal?: AbortSignal,
+    hashes?: string[],
+  ): Promise<{ features: Float32Array; failures: Failure[] }>;
   /** Rows [captions.length, dim] in the same space, not normalised; null when the model has no text side for this output. */
   text: ((captions: string[], signal?: AbortSignal) => Promise<Float32Array>) | null;
   /** The model's own classes, in the order of its logits; null when the feature is not logits. */

@@ -36,7 +36,7 @@ export const hogEmbedder = (images: () => ImagePool): Embedder => ({
   scale: null,
   batch: 64,
   lanes: 1,
-  images: (files, signal) => images().hog(files, signal),
+  images: (files, signal, hashes) => images().hog(files, { signal, hashes }),
   text: null,
   labels: null,
 });

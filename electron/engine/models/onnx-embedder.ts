@@ -24,6 +24,8 @@ const MOST_COPIES_BYTES = 400 * 1024 * 1024;
 const LANE_BATCH = 4;
 const CPU_BATCH = 16;
 const ACCELERATOR_BATCH = 64;
+/** Memory of pixels that is kept between batches. */
+const SPARE_BYTES = 64 * 1024 * 1024;
 
 export type OnnxEmbedderOptions = {
   info: ModelInfo;
@@ -69,6 +71,7 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
   const rows = imageRows({ vision, output, run, fixed, bgr: vision.preprocessing.bgr });
   const { height, width } = vision.preprocessing;
   const dim = output.dim ?? (await rows(new Float32Array(3 * height * width), 1)).length;
+  const spare: Float32Array[] = [];
   const batch = fixed ?? (device !== 'cpu' ? ACCELERATOR_BATCH : lanes > 1 ? LANE_BATCH : CPU_BATCH);
 
   return {
@@ -84,7 +87,8 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     scale: folder.scale,
     batch,
     lanes: device === 'cpu' ? lanes : 1,
-    images: (files, signal) => embedImages({ files, signal, pool: options.images(), vision, batch, dim, rows }),
+    images: (files, signal, hashes) =>
+      embedImages({ files, signal, hashes, pool: options.images(), vision, batch, dim, rows, spare }),
     text: folder.text && folder.text.shared === output.id ? textSide(folder.text, vision, sessions, run, dim) : null,
     labels: output.tensor === 'logits' && folder.labels?.length === dim ? folder.labels : null,
   };
@@ -198,27 +202,36 @@ function dummy(input: OnnxValue, pixels: OnnxValue, count: number): OnnxTensor {
 type Work = {
   files: string[];
   signal: AbortSignal | undefined;
+  hashes: string[] | undefined;
   pool: ImagePool;
   vision: Vision;
   batch: number;
   dim: number;
   rows: Rows;
+  /** Memory of batches that are done, for the next ones. */
+  spare: Float32Array[];
 };
 
 /** Batch by batch, the next one's pixels being made while the model runs. */
 async function embedImages({
   files,
   signal,
+  hashes,
   pool,
   vision,
   batch,
   dim,
   rows,
+  spare,
 }: Work): Promise<{ features: Float32Array; failures: Failure[] }> {
   const features = new Float32Array(files.length * dim);
   const failures: Failure[] = [];
   const decode = (start: number) => {
-    const pixels = pool.preprocess(files.slice(start, start + batch), vision.preprocessing, signal);
+    const pixels = pool.preprocess(files.slice(start, start + batch), vision.preprocessing, {
+      signal,
+      hashes: hashes?.slice(start, start + batch),
+      memory: spare.pop(),
+    });
     // a failure is met when its turn comes
     pixels.catch(() => {});
     return pixels;
@@ -233,6 +246,7 @@ async function embedImages({
     for (const failure of failed) failures.push({ index: start + failure.index, reason: failure.reason });
     if (bad.size === count) continue;
     const made = await rows(pixels, count);
+    if (count === batch && (spare.length + 1) * pixels.byteLength <= SPARE_BYTES) spare.push(pixels);
     for (let i = 0; i < count; i++) {
       if (bad.has(i)) continue;
       const row = made.subarray(i * dim, (i + 1) * dim);

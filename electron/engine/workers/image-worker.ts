@@ -1,8 +1,9 @@
 // The thread behind images/pool.ts: decodes files and writes what a model takes into shared memory.
+import { hash } from 'node:crypto';
 import sharp from 'sharp';
-import { decodeRgb } from '../images/decode.ts';
+import { decodeBytes, readImage } from '../images/decode.ts';
 import { HOG_DIM, hogFeature } from '../images/hog.ts';
-import type { ImageAnswer, ImageTask } from '../images/pool.ts';
+import type { Chunk, ImageAnswer, ImageTask } from '../images/pool.ts';
 import { preprocess } from '../images/preprocess.ts';
 import type { Rgb } from '../images/resize.ts';
 import { displayable, writeThumbnail } from '../images/show.ts';
@@ -16,15 +17,21 @@ sharp.cache(false);
 /** Files decoded ahead on libuv's threads while this one resizes. */
 const AHEAD = 2;
 
-/** Decodes `files` and hands each to `use` in turn; what fails is listed under its index in the batch. */
-async function each(files: string[], first: number, use: (rgb: Rgb, index: number) => void): Promise<Failure[]> {
+/**
+ * Decodes `files` and hands each to `use` in turn; what fails is listed under its index in the batch. With `hashes` (SHA-256, hex)
+ * a file must still have that content.
+ */
+async function each({ files, hashes, first }: Chunk, use: (rgb: Rgb, index: number) => void): Promise<Failure[]> {
   const failures: Failure[] = [];
   let next = 0;
   const lane = async () => {
     while (next < files.length) {
       const i = next++;
       try {
-        use(await decodeRgb(files[i]!), first + i);
+        const bytes = readImage(files[i]!);
+        if (hashes && hash('sha256', bytes) !== hashes[i])
+          throw new Error('the file has changed since it was imported: scan the dataset again');
+        use(await decodeBytes(bytes), first + i);
       } catch (error) {
         failures.push({ index: first + i, reason: (error as Error).message });
       }
@@ -35,10 +42,10 @@ async function each(files: string[], first: number, use: (rgb: Rgb, index: numbe
 }
 
 const work: { [K in ImageTask['kind']]: (task: Extract<ImageTask, { kind: K }>) => Promise<ImageAnswer[K]> } = {
-  preprocess: ({ files, first, spec, out }) =>
-    each(files, first, (rgb, index) => preprocess(rgb, spec, out, index * 3 * spec.height * spec.width)),
-  hog: ({ files, first, out }) => each(files, first, (rgb, index) => out.set(hogFeature(rgb), index * HOG_DIM)),
-  verify: ({ files, first }) => each(files, first, () => {}),
+  preprocess: (task) =>
+    each(task, (rgb, index) => preprocess(rgb, task.spec, task.out, index * 3 * task.spec.height * task.spec.width)),
+  hog: (task) => each(task, (rgb, index) => task.out.set(hogFeature(rgb), index * HOG_DIM)),
+  verify: (task) => each(task, () => {}),
   thumbnail: async ({ file, target, temporary }) => {
     await writeThumbnail(file, target, temporary);
     return null;

@@ -1,4 +1,5 @@
 // The pool as the engine uses it: real threads, real files with awkward names, failures listed and never fatal, thumbnails made once.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -86,6 +87,26 @@ describe('batches', () => {
     expect(empty).toEqual([false, true, false, true, true, true, false]);
   });
 
+  it('may go into memory of an earlier batch, of which nothing stays', async () => {
+    const memory = new Float32Array(new SharedArrayBuffer(5 * SIZE * 4)).fill(7);
+    const { pixels } = await pool.preprocess([astronaut, at('gone.jpg'), astronaut], spec, { memory });
+    expect(pixels.buffer).toBe(memory.buffer);
+    expect(pixels).toHaveLength(3 * SIZE);
+    const fresh = (await pool.preprocess([astronaut], spec)).pixels;
+    expect([...pixels]).toEqual([...fresh, ...new Array<number>(SIZE).fill(0), ...fresh]);
+  });
+
+  it('refuse a file that has another content by now', async () => {
+    const known = createHash('sha256')
+      .update(await readFile(astronaut))
+      .digest('hex');
+    const hashes = [known, '0'.repeat(64), known];
+    const expected = [{ index: 1, reason: expect.stringContaining('changed since it was imported') }];
+    const files = [astronaut, astronaut, astronaut];
+    expect((await pool.preprocess(files, spec, { hashes })).failures).toEqual(expected);
+    expect((await pool.hog(files, { hashes })).failures).toEqual(expected);
+  });
+
   it('take names of every script and of 255 bytes', async () => {
     const names = [
       'Grüße aus Köln.jpg',
@@ -111,7 +132,7 @@ describe('batches', () => {
     setTimeout(() => cancel.abort(), 50);
     await expect(running).rejects.toThrow(/abort/i);
     expect(performance.now() - started).toBeLessThan(2000);
-    await expect(pool.hog(files, AbortSignal.abort())).rejects.toThrow(/abort/i);
+    await expect(pool.hog(files, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
     expect(await pool.verify([astronaut])).toEqual([]);
   });
 });
