@@ -19,6 +19,8 @@ export type Example = {
   draw?: 'normal' | 'positive' | 'spaced';
   /** How many outputs to ask for (1). */
   outputs?: number;
+  /** Gradients arrive at that many of the first outputs only (at all). */
+  arriving?: number;
 };
 
 export type OpRule = {

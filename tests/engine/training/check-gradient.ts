@@ -42,7 +42,8 @@ function build(rules: Readonly<Record<string, OpRule>>, op: string, example: Exa
     return g.input(`x${i}`, input);
   });
   const xs = inputs.filter((x): x is Value => x?.name.startsWith('x') === true);
-  const ys = g.emitAll(op, inputs, example.attrs ?? {}, example.outputs ?? 1).filter((y) => y.dtype === 'float32');
+  const outputs = g.emitAll(op, inputs, example.attrs ?? {}, example.outputs ?? 1);
+  const ys = outputs.slice(0, example.arriving).filter((y) => y.dtype === 'float32');
   const dys = ys.map((y, i) => g.input(`dy${i}`, y.shape));
   const grads = pullBack(g, rules, new Map(ys.map((y, i) => [y.name, dys[i]!])), xs);
   const dxs = xs.map((x) => grads.get(x.name)!);

@@ -161,3 +161,22 @@ export const Where: OpRule = {
     { inputs: [{ bool: [1, 0], shape: [2, 1] }, [], [2, 3]] },
   ],
 };
+
+/** Drops nothing unless input 2 says so; then what was kept is divided by 1 - ratio, and the gradient with it. */
+export const Dropout: OpRule = {
+  shapes: ([x]) => [x!.shape, x!.shape],
+  dtypes: ([x]) => [x!.dtype, 'bool'],
+  vjp(g, node, dy) {
+    const [x, ratio, training] = node.inputs;
+    if (!training || g.intsOf(training, 'Whether Dropout drops')[0] === 0) return [dy];
+    const rate = ratio ? g.intsOf(ratio, 'The ratio of Dropout')[0]! : 0.5;
+    const mask = indicator(g, g.addOutput(node, 1, x!.shape, 'bool'));
+    return [g.mul(dy, g.scale(mask, 1 / (1 - rate)))];
+  },
+  // the numbers drawn differ from run to run: what a ratio above 0 does is tested by its own test
+  examples: [
+    { inputs: [[2, 3], { float: [0], shape: [] }, { bool: [1], shape: [] }] },
+    { inputs: [[2, 3], { float: [0.3], shape: [] }, { bool: [0], shape: [] }] },
+    { inputs: [[2, 3]] },
+  ],
+};

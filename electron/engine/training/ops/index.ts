@@ -2,6 +2,7 @@
 import type { OpRule } from '../rule.ts';
 import * as activations from './activations.ts';
 import * as convolution from './convolution.ts';
+import * as einsum from './einsum.ts';
 import * as elementwise from './elementwise.ts';
 import * as indexing from './indexing.ts';
 import * as logic from './logic.ts';
@@ -19,6 +20,7 @@ const rulesOf = (family: Record<string, unknown>): Record<string, OpRule> =>
 export const ops: Readonly<Record<string, OpRule>> = {
   ...rulesOf(activations),
   ...rulesOf(convolution),
+  ...rulesOf(einsum),
   ...rulesOf(elementwise),
   ...rulesOf(indexing),
   ...rulesOf(logic),

@@ -1,25 +1,44 @@
 // Matrix products.
-import type { Value } from '../graph.ts';
+import type { Graph, Shape, Value } from '../graph.ts';
 import { float, floatAttr, intAttr, type OpRule } from '../rule.ts';
 import { broadcast, sizeOf } from '../shape.ts';
 
-/** A times B, batched and broadcast over the leading axes; one-dimensional inputs are not taken. */
+/** dA = dY·Bᵀ and dB = Aᵀ·dY of a product of matrices. */
+function productGradients(g: Graph, a: Value, b: Value, dy: Value): [Value, Value] {
+  if (b.shape.length === 2 && a.shape.length > 2) {
+    // one matrix for the whole batch: its gradient is one product over all rows
+    const rows = (x: Value) => g.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+    const da = g.gemm(rows(dy), b, { transB: true });
+    return [g.reshape(da, a.shape), g.gemm(rows(a), rows(dy), { transA: true })];
+  }
+  return [g.matmul(dy, g.swapLast(b)), g.matmul(g.swapLast(a), dy)];
+}
+
+/** A vector is a row on the left and a column on the right. */
+const asRow = ({ shape }: Value): Shape => (shape.length === 1 ? [1, shape[0]!] : shape);
+const asColumn = ({ shape }: Value): Shape => (shape.length === 1 ? [shape[0]!, 1] : shape);
+
+/** A times B, batched and broadcast over the leading axes. */
 export const MatMul: OpRule = {
   shapes([a, b]) {
-    const [m, k] = a!.shape.slice(-2);
-    const [k2, n] = b!.shape.slice(-2);
-    if (a!.shape.length < 2 || b!.shape.length < 2 || k !== k2)
-      throw new Error(`MatMul: shapes [${a!.shape}] and [${b!.shape}] do not fit.`);
-    return [[...broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m!, n!]];
+    const [left, right] = [asRow(a!), asColumn(b!)];
+    const [m, k] = left.slice(-2);
+    const [k2, n] = right.slice(-2);
+    if (k !== k2) throw new Error(`MatMul: shapes [${a!.shape}] and [${b!.shape}] do not fit.`);
+    const rows = a!.shape.length === 1 ? [] : [m!];
+    const columns = b!.shape.length === 1 ? [] : [n!];
+    return [[...broadcast(left.slice(0, -2), right.slice(0, -2)), ...rows, ...columns]];
   },
   vjp(g, { inputs: [a, b] }, dy) {
-    if (b!.shape.length === 2 && a!.shape.length > 2) {
-      // one matrix for the whole batch: its gradient is one product over all rows
-      const rows = (x: Value) => g.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
-      const da = g.gemm(rows(dy), b!, { transB: true });
-      return [g.reshape(da, a!.shape), g.gemm(rows(a!), rows(dy), { transA: true })];
+    if (a!.shape.length === 1 || b!.shape.length === 1) {
+      const [left, right] = [g.reshape(a!, asRow(a!)), g.reshape(b!, asColumn(b!))];
+      const full = broadcast(left.shape.slice(0, -2), right.shape.slice(0, -2));
+      const whole = g.reshape(dy, [...full, left.shape.at(-2)!, right.shape.at(-1)!]);
+      const [da, db] = productGradients(g, left, right, whole);
+      // a batch of gradients of one vector is summed by the caller
+      return [sizeOf(da.shape) === sizeOf(a!.shape) ? g.reshape(da, a!.shape) : da, g.reshape(db, b!.shape)];
     }
-    return [g.matmul(dy, g.swapLast(b!)), g.matmul(g.swapLast(a!), dy)];
+    return productGradients(g, a!, b!, dy);
   },
   examples: [
     {
@@ -40,6 +59,17 @@ export const MatMul: OpRule = {
         [2, 4, 5],
       ],
     },
+    {
+      inputs: [
+        [3, 4],
+        [2, 4, 5],
+      ],
+    },
+    { inputs: [[4], [4]] },
+    { inputs: [[4], [4, 3]] },
+    { inputs: [[4], [2, 4, 3]] },
+    { inputs: [[3, 4], [4]] },
+    { inputs: [[2, 3, 4], [4]] },
   ],
 };
 
