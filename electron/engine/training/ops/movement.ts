@@ -45,6 +45,19 @@ export const Squeeze: OpRule = {
   vjp: (g, { inputs: [x] }, dy) => [g.reshape(dy, x!.shape), null],
   examples: [{ inputs: [[2, 1, 3], { int64: [1] }] }, { inputs: [[1, 3, 1]] }],
 };
+export const Flatten: OpRule = {
+  shapes([x], attrs) {
+    const axis = intAttr(attrs, 'axis', 1);
+    const at = axis < 0 ? axis + x!.shape.length : axis;
+    return [[sizeOf(x!.shape.slice(0, at)), sizeOf(x!.shape.slice(at))]];
+  },
+  vjp: (g, { inputs: [x] }, dy) => [g.reshape(dy, x!.shape)],
+  examples: [
+    { inputs: [[2, 3, 4]] },
+    { inputs: [[2, 3, 4]], attrs: { axis: -1 } },
+    { inputs: [[2, 3]], attrs: { axis: 0 } },
+  ],
+};
 export const Expand: OpRule = {
   shapes([x, to], _attrs, g) {
     const target = g.intsOf(to, 'The target shape of Expand');
@@ -180,5 +193,73 @@ export const Split: OpRule = {
   examples: [
     { inputs: [[2, 6], { int64: [1, 3, 2] }], attrs: { axis: 1 }, outputs: 3 },
     { inputs: [[5, 2]], attrs: { axis: 0, num_outputs: 3 }, outputs: 3 },
+  ],
+};
+
+export const Tile: OpRule = {
+  shapes([x, repeats], _attrs, g) {
+    const times = g.intsOf(repeats, 'The repeats of Tile');
+    return [x!.shape.map((d, i) => d * times[i]!)];
+  },
+  vjp(g, { inputs: [x, repeats] }, dy) {
+    const times = g.intsOf(repeats, 'The repeats of Tile');
+    const copies = g.reshape(
+      dy,
+      x!.shape.flatMap((d, i) => [times[i]!, d]),
+    );
+    const sum = g.sum(
+      copies,
+      range(times.length)
+        .filter((i) => times[i]! !== 1)
+        .map((i) => 2 * i),
+    );
+    return [g.reshape(sum, x!.shape), null];
+  },
+  examples: [{ inputs: [[2, 3], { int64: [2, 3] }] }, { inputs: [[1, 1, 4], { int64: [2, 3, 1] }] }],
+};
+
+/** The upper or lower triangle of the last two axes: the gradient is the same triangle. */
+export const Trilu: OpRule = {
+  shapes: ([x]) => [x!.shape],
+  vjp: (g, { inputs: [, k], attrs }, dy) => [g.emit('Trilu', [dy, k ?? null], attrs), null],
+  examples: [{ inputs: [[4, 4]] }, { inputs: [[2, 3, 4], { int64: [1], shape: [] }], attrs: { upper: 0 } }],
+};
+
+/** Both orders (DCR, CRD) are a transposition between two reshapes. */
+export const DepthToSpace: OpRule = {
+  shapes([x], attrs) {
+    const b = intAttr(attrs, 'blocksize', 1);
+    const [n, c, h, w] = x!.shape as [number, number, number, number];
+    return [[n, c / (b * b), h * b, w * b]];
+  },
+  vjp(g, { inputs: [x], attrs }, dy) {
+    const b = intAttr(attrs, 'blocksize', 1);
+    const [n, c, h, w] = x!.shape as [number, number, number, number];
+    const apart = g.reshape(dy, [n, c / (b * b), h, b, w, b]);
+    const perm = attrs.mode === 'CRD' ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4];
+    return [g.reshape(g.transpose(apart, perm), x!.shape)];
+  },
+  examples: [
+    { inputs: [[2, 8, 2, 3]], attrs: { blocksize: 2 } },
+    { inputs: [[1, 8, 2, 3]], attrs: { blocksize: 2, mode: 'CRD' } },
+  ],
+};
+export const SpaceToDepth: OpRule = {
+  shapes([x], attrs) {
+    const b = intAttr(attrs, 'blocksize', 1);
+    const [n, c, h, w] = x!.shape as [number, number, number, number];
+    return [[n, c * b * b, h / b, w / b]];
+  },
+  vjp: (g, { attrs }, dy) => [g.emit('DepthToSpace', [dy], attrs)],
+  examples: [{ inputs: [[2, 2, 4, 6]], attrs: { blocksize: 2 } }],
+};
+
+/** The first `lengths[b]` entries along the time axis turned round, for each batch: its own gradient. */
+export const ReverseSequence: OpRule = {
+  shapes: ([x]) => [x!.shape],
+  vjp: (g, { inputs: [, lengths], attrs }, dy) => [g.emit('ReverseSequence', [dy, lengths!], attrs), null],
+  examples: [
+    { inputs: [[4, 3, 2], { int64: [2, 4, 1] }] },
+    { inputs: [[2, 4], { int64: [3, 2] }], attrs: { batch_axis: 0, time_axis: 1 } },
   ],
 };

@@ -1,0 +1,211 @@
+// Every parameter's gradient of the golden models against PyTorch's.
+import ort from 'onnxruntime-node';
+import { describe, expect, test } from 'vitest';
+import { joinGraph } from '../../../electron/engine/training/join.ts';
+import { contrastive, tokenCrossEntropy } from '../../../electron/engine/training/losses.ts';
+import { planTraining } from '../../../electron/engine/training/plan.ts';
+import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
+import type { Tensors } from '../../../electron/engine/training/safetensors.ts';
+import {
+  asGolden,
+  classifierGolden,
+  difference,
+  goldenPath,
+  lossAndGradients,
+  readArray,
+  readGolden,
+  readJson,
+  readNames,
+  tensorsOf,
+} from './golden.ts';
+
+const TOLERANCE = 1e-4;
+type TrainJson = { losses: number[]; loss: number; analytically_zero_gradient?: string[] };
+
+/** 'x.c_attn.bias[64:128]' -> the tensor's name, and the part of it. */
+function zeroParts(listed: readonly string[]): Map<string, [number, number]> {
+  return new Map(
+    listed.map((entry) => {
+      const [, name, from, to] = /^(.*?)(?:\[(\d+):(\d+)\])?$/.exec(entry)!;
+      return [name!, [Number(from ?? 0), Number(to ?? Number.POSITIVE_INFINITY)]];
+    }),
+  );
+}
+const outside = (data: Float32Array, [from, to]: [number, number]) => data.filter((_, i) => i < from || i >= to);
+
+const CLASSIFIERS = [
+  { model: 'tiny-clip', file: 'vision_model.onnx', output: 'image_embeds', names: 'onnx_names_vision.json' },
+  { model: 'tiny-resnet', file: 'model.onnx', output: 'logits', names: 'onnx_names.json' },
+];
+
+describe.each(CLASSIFIERS)('$model/$file', ({ model, file, output, names: namesFile }) => {
+  const golden = `${model}/golden`;
+  const missing = !goldenPath(`${golden}/train_grads.safetensors`);
+  test.skipIf(missing)(`gradients of a linear head's cross-entropy (needs fixtures/${golden})`, async () => {
+    const { plan, feeds, names } = await classifierGolden(model, file, output, () =>
+      readNames(`${golden}/${namesFile}`),
+    );
+    const json = readJson<TrainJson>(`${golden}/train.json`);
+    const { loss, gradients } = await lossAndGradients(plan, feeds);
+    expect(loss).toBeCloseTo(json.losses[0]!, 5);
+    const skipped = new Set(json.analytically_zero_gradient);
+    const expected = [...readGolden(`${golden}/train_grads.safetensors`)].filter(([name]) => !skipped.has(name));
+    expect(expected.length + skipped.size).toBe(plan.tensors.length);
+    for (const [name, { data }] of expected)
+      expect(difference(asGolden(name, names, gradients, plan), data as Float32Array), name).toBeLessThan(TOLERANCE);
+  });
+});
+
+type Folded = { name: string; conv: string; norm: string; scale: Float32Array };
+/** Which convolution with its batch norm each folded weight is, by value: w·γ/√(variance + ε) for each output channel. */
+function foldedWeights(parameters: Prepared['parameters'], state: Tensors): Folded[] {
+  const of = (name: string) => state.get(name)!.data as Float32Array;
+  return [...state.keys()].flatMap((conv) => {
+    const norm = conv.replace(/conv(\d)\.weight$/, 'bn$1').replace('downsample.0.weight', 'downsample.1');
+    if (norm === conv || !state.has(`${norm}.weight`)) return [];
+    const scale = of(`${norm}.weight`).map((w, i) => w / Math.sqrt(of(`${norm}.running_var`)[i]! + 1e-5));
+    const w = of(conv).map((v, i, all) => v * scale[Math.floor((i * scale.length) / all.length)]!);
+    const there = parameters.find(({ data }) => data.length === w.length && difference(data, w) < 1e-5);
+    return [{ name: there!.name, conv, norm, scale }];
+  });
+}
+
+describe('tiny-resnet/model_folded.onnx', () => {
+  const missing = !goldenPath('tiny-resnet/golden/state_dict.safetensors');
+  test.skipIf(missing)('gradients of convolutions with batch norm folded in (needs fixtures/tiny-resnet)', async () => {
+    const state = readGolden('tiny-resnet/golden/state_dict.safetensors');
+    const { plan, prepared, feeds } = await classifierGolden(
+      'tiny-resnet',
+      'model_folded.onnx',
+      'logits',
+      () => new Map(),
+    );
+    const { gradients } = await lossAndGradients(plan, feeds);
+    const expected = readGolden('tiny-resnet/golden/train_grads.safetensors');
+    const of = (name: string) => expected.get(name)!.data as Float32Array;
+    const folded = foldedWeights(prepared.parameters, state);
+    expect(folded).toHaveLength(9);
+    for (const { name, conv, norm, scale } of folded) {
+      // dL/dw = dL/d(folded w) · scale, and the folded bias moves as the norm's own
+      const got = gradients.get(name)!.map((v, i, all) => v * scale[Math.floor((i * scale.length) / all.length)]!);
+      expect(difference(got, of(conv)), conv).toBeLessThan(TOLERANCE);
+      const bias = prepared.graph.nodes.find((n) => n.op === 'Conv' && n.inputs[1]?.name === name)!.inputs[2]!.name;
+      expect(difference(gradients.get(bias)!, of(`${norm}.bias`)), norm).toBeLessThan(TOLERANCE);
+    }
+    for (const name of ['fc.weight', 'fc.bias', 'head.weight', 'head.bias'])
+      expect(difference(gradients.get(name)!, of(name)), name).toBeLessThan(TOLERANCE);
+  });
+});
+
+const ints = (values: readonly number[], shape: number[]) =>
+  new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape);
+
+describe('tiny-gpt2', () => {
+  const golden = 'tiny-gpt2/golden';
+  const file = goldenPath('tiny-gpt2/onnx/model.onnx');
+  test.skipIf(!file)('gradients of next-token cross-entropy, embedding tied (needs fixtures/tiny-gpt2)', async () => {
+    const json = readJson<
+      TrainJson & { batch: number[][]; wte_rows: number[]; wte_summary: { grads: { l2: number } } }
+    >(`${golden}/train.json`);
+    const [b, s] = [json.batch.length, json.batch[0]!.length];
+    const past = Object.fromEntries(
+      [0, 1].flatMap((i) => ['key', 'value'].map((k) => [`past_key_values.${i}.${k}`, [b, 4, 0, 16]])),
+    );
+    const inputs = { input_ids: [b, s], attention_mask: [b, s], position_ids: [b, s], ...past };
+    const prepared = await prepare(file!, { inputs, outputs: ['logits'] });
+    const logits = prepared.graph.outputs[0]!;
+    const plan = planTraining(prepared.graph, tensorsOf(prepared), [], (g) => {
+      const rows = g.reshape(logits, [b * s, logits.shape[2]!]);
+      return tokenCrossEntropy(g, rows, g.input('next', [b * s], 'int64'), g.input('weights', [b * s]));
+    });
+    const { loss, gradients } = await lossAndGradients(plan, {
+      input_ids: ints(json.batch.flat(), [b, s]),
+      attention_mask: ints(
+        json.batch.flat().map(() => 1),
+        [b, s],
+      ),
+      position_ids: ints(
+        json.batch.flatMap((row) => [...row.keys()]),
+        [b, s],
+      ),
+      next: ints(
+        json.batch.flatMap((row) => [...row.slice(1), 0]),
+        [b * s],
+      ),
+      weights: new ort.Tensor(
+        'float32',
+        json.batch.flatMap((row) => row.map((_, i) => (i + 1 < s ? 1 / (b * (s - 1)) : 0))),
+        [b * s],
+      ),
+    });
+    expect(loss).toBeCloseTo(json.losses[0]!, 4);
+    const names = readNames(`${golden}/onnx_names.json`);
+    const zero = zeroParts(json.analytically_zero_gradient ?? []);
+    const wte = asGolden('transformer.wte.weight', names, gradients, plan);
+    expect(wte.reduce((sum, v) => sum + v * v, 0) ** 0.5).toBeCloseTo(json.wte_summary.grads.l2, 5);
+    for (const [name, { data }] of readGolden(`${golden}/train_grads.safetensors`)) {
+      const whole = name.replace('[rows]', '');
+      const all = asGolden(whole, names, gradients, plan);
+      const got =
+        name === whole
+          ? all
+          : Float32Array.from(json.wte_rows.flatMap((row) => [...all.subarray(64 * row, 64 * row + 64)]));
+      const part = zero.get(name) ?? [0, 0];
+      expect(difference(outside(got, part), outside(data as Float32Array, part)), name).toBeLessThan(TOLERANCE);
+    }
+  });
+});
+
+describe('tiny-clip, both towers', () => {
+  const golden = 'tiny-clip/golden';
+  const file = goldenPath(`${golden}/infonce_grads.safetensors`);
+  test.skipIf(!file)(
+    `gradients of the contrastive loss (needs fixtures/${golden}/infonce_grads.safetensors)`,
+    async () => {
+      const json = readJson<
+        TrainJson & { logit_scale: number; logit_scale_grad: number; token_embedding_rows: number[] }
+      >(`${golden}/infonce.json`);
+      const vision = await prepare(goldenPath('tiny-clip/onnx/vision_model.onnx')!, {
+        inputs: { pixel_values: [8, 3, 64, 64] },
+        outputs: ['image_embeds'],
+      });
+      const text = await prepare(goldenPath('tiny-clip/onnx/text_model.onnx')!, {
+        inputs: { input_ids: [8, 77], attention_mask: [8, 77] },
+        outputs: ['text_embeds'],
+      });
+      const g = vision.graph;
+      const inText = joinGraph(g, text.graph, 'text/');
+      const scale = { name: 'logit_scale', shape: [], data: Float32Array.of(json.logit_scale), decay: true };
+      const textTensors = tensorsOf(text).map((t) => ({ ...t, name: `text/${t.name}` }));
+      const embeds = [g.outputs[0]!, inText(text.graph.outputs[0]!)] as const;
+      const plan = planTraining(g, [...tensorsOf(vision), ...textTensors, scale], [], () =>
+        contrastive(g, ...embeds, g.input('logit_scale', [])),
+      );
+      const rows = (name: string, n: number) =>
+        Array.from((readArray(`${golden}/${name}`).data as Int32Array).subarray(0, n));
+      const pixels = readArray(`${golden}/pixel_values.npy`).data as Float32Array;
+      const { loss, gradients } = await lossAndGradients(plan, {
+        pixel_values: new ort.Tensor('float32', pixels.slice(0, 8 * 3 * 64 * 64), [8, 3, 64, 64]),
+        'text/input_ids': ints(rows('input_ids_77.npy', 8 * 77), [8, 77]),
+        'text/attention_mask': ints(rows('attention_mask_77.npy', 8 * 77), [8, 77]),
+      });
+      expect(loss).toBeCloseTo(json.loss, 4);
+      expect(gradients.get('logit_scale')![0]! / json.logit_scale_grad).toBeCloseTo(1, 4);
+      const names = new Map([
+        ...readNames(`${golden}/onnx_names_vision.json`),
+        ...readNames(`${golden}/onnx_names_text.json`, 'text/'),
+      ]);
+      const skipped = new Set(json.analytically_zero_gradient);
+      for (const [name, { data }] of readGolden(`${golden}/infonce_grads.safetensors`)) {
+        if (skipped.has(name)) continue;
+        const whole = name.replace('[rows]', '');
+        const all = asGolden(whole, names, gradients, plan);
+        const got =
+          name === whole
+            ? all
+            : Float32Array.from(json.token_embedding_rows.flatMap((row) => [...all.subarray(32 * row, 32 * row + 32)]));
+        expect(difference(got, data as Float32Array), name).toBeLessThan(TOLERANCE);
+      }
+    },
+  );
+});
