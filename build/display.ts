@@ -21,5 +21,8 @@ export async function provideDisplay(): Promise<void> {
     xvfb.on('exit', (code) => reject(new Error(`Xvfb ended with ${code}.`)));
     (xvfb.stdio[3] as Readable).once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
   });
+  // It shall not keep a program alive that has done its work.
+  xvfb.stdio[3]?.destroy();
+  xvfb.unref();
   process.env.DISPLAY = `:${number}`;
 }

@@ -281,6 +281,8 @@ export type AppInfo = {
   node: string;
   onnxruntime: string | null;
   cpus: number;
+  /** What the device "auto" came to here; null while nobody has tried. */
+  autoDevice: string | null;
   /** Resident bytes of the engine now. */
   memory: number;
 };

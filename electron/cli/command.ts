@@ -63,11 +63,12 @@ export const flag = (values: Values, name: string): boolean => values[name] === 
 
 /** A whole number of at least `least`; undefined when it is not given. */
 export function whole(values: Values, name: string, least: number): number | undefined {
+  const option = name.length === 1 ? `-${name}` : `--${name}`;
   const given = text(values, name);
   if (given === undefined) return undefined;
   const value = Number(given);
   if (!Number.isInteger(value) || value < least)
-    throw new UsageError(`--${name} ${given}: a whole number from ${least} on is needed.`);
+    throw new UsageError(`${option} ${given}: a whole number from ${least} on is needed.`);
   return value;
 }
 

@@ -5,7 +5,7 @@ import { crossingSentences, startOrders } from '../../shared/chart/crossings.ts'
 import { seriesName, seriesOf, shotsOf } from '../../shared/chart/series.ts';
 import { capital, count, percentWithInterval } from '../../shared/chart/words.ts';
 import { LabError } from '../../shared/contract.ts';
-import type { Report } from '../../shared/report.ts';
+import type { Report, Shots } from '../../shared/report.ts';
 import { EXPORTS } from '../../shared/urls.ts';
 import { exportAs, type Outcome } from '../engine/report/outcome.ts';
 
@@ -90,13 +90,16 @@ export function align(rows: string[][], rest: 'left' | 'right' = 'right'): strin
   return rows.map((row) => row.map(cell(row)).join('  ').trimEnd());
 }
 
+const shotsText = (shots: Shots): string =>
+  shots === 'all' ? 'all labels' : `${shots} ${shots === 1 ? 'shot' : 'shots'}`;
+
 /** What was asked for and is not there, a line each. */
 export const missing = (report: Report): string[] =>
   report.omitted.map((one) => {
     const where = [
       one.method,
       one.model,
-      one.shots !== undefined && `${one.shots} shots`,
+      one.shots !== undefined && one.shots !== 0 && shotsText(one.shots),
       one.seed !== undefined && `seed ${one.seed}`,
     ];
     return `Missing: ${where.filter(Boolean).join(', ') || 'rows'}: ${one.reason}`;

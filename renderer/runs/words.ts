@@ -41,6 +41,7 @@ export function outcome(job: Job): string {
   const result = job.result;
   if (job.status !== 'done' || typeof result !== 'object' || result === null)
     return job.status === 'done' && job.total > 0 ? `${count(job.done)} ${job.unit}` : job.note;
+  if ('finishedBy' in result) return `Cut off; run ${result.finishedBy} did the rest.`;
   const numbers = Object.entries(result as Record<string, unknown>).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number' && !/id$/i.test(entry[0]),
   );

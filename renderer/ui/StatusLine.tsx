@@ -45,6 +45,8 @@ const VERBS = {
   download: 'Downloading',
 } as const;
 
+const autoText = (device: string | null) => (device === null ? 'device: auto' : `${device} (auto)`);
+
 function Machine() {
   const info = useCall('app.info', {}, { every: 5000 }).data;
   const settings = useCall('settings.get', {}).data;
@@ -52,8 +54,8 @@ function Machine() {
   const threads = settings.threads || info.cpus;
   return (
     <>
-      <span>
-        {settings.device === 'auto' ? 'device: auto' : settings.device}, {threads}{' '}
+      <span title="Device for models, and threads">
+        {settings.device === 'auto' ? autoText(info.autoDevice) : settings.device}, {threads}{' '}
         {threads === 1 ? 'thread' : 'threads'}
       </span>
       <span title="Memory of the engine">{bytes(info.memory)}</span>

@@ -110,7 +110,7 @@ function enginePid(dir: string): number | null {
   }
 }
 
-function makeLab(host: Lab['host'], dir: string, extra: Record<string, string>) {
+export function makeLab(host: Lab['host'], dir: string, extra: Record<string, string>) {
   const errors: string[] = [];
   let running: Running | null = null;
 

@@ -43,6 +43,8 @@ function appInfo(engine: Engine, host: AppInfo['host']): AppInfo {
     node: process.version,
     onnxruntime: packageVersion('onnxruntime-node'),
     cpus: availableParallelism(),
+    // devices are tried while nothing else computes
+    autoDevice: engine.models.autoDevice(engine.jobs.active().length === 0),
     memory: process.memoryUsage.rss(),
   };
 }

@@ -30,5 +30,12 @@ export type JobKindDef<P> = {
   run(params: P, job: JobContext): Promise<unknown>;
 };
 
+/** The kinds that make a dataset equal to its folder, and whether stored params mean this dataset. */
+export const READING = ['import', 'rescan'] as const;
+export const onDataset =
+  (datasetId: number) =>
+  (params: unknown): boolean =>
+    (params as { datasetId?: unknown } | null)?.datasetId === datasetId;
+
 /** Keeps P known inside a definition while the table holds kinds of different params. */
 export const defineJob = <P>(def: JobKindDef<P>): JobKindDef<P> => def;

@@ -40,6 +40,8 @@ export type JobQueue = {
   cancel(id: number): Job;
   resume(id: number): Job;
   remove(id: number): void;
+  /** Job `by` has done what others of these kinds, cut off before, had begun on the same thing: they are done too. */
+  settle(by: number, kinds: readonly JobKind[], same: (params: unknown) => boolean): void;
   log(id: number): LogLine[];
   metrics(id: number, afterStep: number): Metric[];
   /** Resolves when the job has ended one way or another (paused counts). */
@@ -272,6 +274,15 @@ export function createJobQueue(
       if (running.has(id)) throw new LabError('conflict', `Job ${id} is running. Cancel it first.`);
       sql.remove.run(get(id).id);
     },
+    settle(by, kindsOf, same) {
+      for (const row of sql.cutOff.all() as Row[]) {
+        if (row.id === by || !kindsOf.includes(row.kind) || !same(JSON.parse(row.params))) continue;
+        unwritten.delete(row.id);
+        sql.end.run('done', JSON.stringify({ finishedBy: by }), null, row.ended_at ?? Date.now(), row.id);
+        log(row.id, 'info', `Job ${by} did the rest.`);
+        announce(row.id);
+      }
+    },
     log: (id) =>
       (sql.logOf.all(get(id).id) as { at: number; level: LogLine['level']; text: string }[]).map((line) => ({
         ...line,
@@ -337,6 +348,7 @@ const statements = (db: Database) => ({
   list: db.prepare(`SELECT * FROM job ORDER BY id DESC LIMIT ?`),
   queued: db.prepare(`SELECT * FROM job WHERE status = 'queued' ORDER BY id`),
   active: db.prepare(`SELECT * FROM job WHERE status IN ('queued', 'running') ORDER BY id`),
+  cutOff: db.prepare(`SELECT * FROM job WHERE status IN ('interrupted', 'paused') ORDER BY id`),
   begin: db.prepare(`UPDATE job SET status = 'running', started_at = ?, ended_at = NULL, error = NULL WHERE id = ?`),
   progress: db.prepare(`UPDATE job SET done = ?, total = ?, note = ? WHERE id = ?`),
   end: db.prepare(`UPDATE job SET status = ?, result = ?, error = ?, ended_at = ? WHERE id = ?`),

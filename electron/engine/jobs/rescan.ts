@@ -4,7 +4,7 @@ import type { RescanResult } from '../../../shared/contract.ts';
 import { rescanDataset } from '../datasets/rescan.ts';
 import { datasetRow } from '../datasets/store.ts';
 import { needsVerifying } from '../datasets/verify.ts';
-import { defineJob } from './kind.ts';
+import { defineJob, onDataset, READING } from './kind.ts';
 
 const params = z.object({ datasetId: z.number().int() });
 
@@ -13,11 +13,10 @@ export const rescanJob = defineJob<z.output<typeof params>>({
   title: ({ datasetId }, { db }) => datasetRow(db, datasetId).name,
   unit: 'files',
   lane: 'work',
-  async run({ datasetId }, { engine, ...hooks }): Promise<RescanResult> {
+  async run({ datasetId }, { engine, jobId, ...hooks }): Promise<RescanResult> {
     const result = await rescanDataset(engine, datasetId, hooks);
-    const isUnderWay = engine.jobs
-      .active()
-      .some((job) => job.kind === 'verify' && (job.params as { datasetId?: number }).datasetId === datasetId);
+    engine.jobs.settle(jobId, READING, onDataset(datasetId));
+    const isUnderWay = engine.jobs.active().some((job) => job.kind === 'verify' && onDataset(datasetId)(job.params));
     if (needsVerifying(engine, datasetId) && !isUnderWay) engine.jobs.start('verify', { datasetId });
     return result;
   },

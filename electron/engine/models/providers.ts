@@ -14,6 +14,8 @@ export type Providers = {
   report(): Promise<ProviderReport[]>;
   /** 'auto': the fastest on the trial, an accelerator only when it is twice as fast as the CPU. */
   choose(choice: string): Promise<{ device: string; notice: string | null }>;
+  /** What 'auto' came to; null while that is unknown. With `find` it is found out, which takes a second of computing. */
+  auto(find: boolean): string | null;
 };
 
 type Options = { cacheDir: string; inThread(provider: string): Promise<Trial> };
@@ -30,6 +32,7 @@ const KEPT_MS = 24 * 3600_000;
 
 export function createProviders(options: Options): Providers {
   let known: Promise<Map<string, Trial>> | null = null;
+  let automatic: string | null = null;
   const kept = keptTrials(options.cacheDir);
   // Electron's binary cannot be forked as Node once its fuses are set; there a marker on disk remembers what crashed.
   const attempt = process.versions.electron ? (provider: string) => withMarker(options, provider) : inProcess;
@@ -42,11 +45,13 @@ export function createProviders(options: Options): Providers {
       trials.set(provider, absent ? { ok: false, reason: rule.only, milliseconds: 0 } : await attempt(provider));
     }
     kept.write(trials);
+    automatic = fastest(trials);
     return trials;
   }
 
   const once = (): Promise<Map<string, Trial>> => {
     const before = known ? null : kept.read();
+    if (before) automatic = fastest(before);
     known ??= before ? Promise.resolve(before) : tryAll();
     return known;
   };
@@ -63,6 +68,11 @@ export function createProviders(options: Options): Providers {
         available: trials.get(id)?.ok ?? false,
         reason: trials.get(id)?.reason ?? null,
       }));
+    },
+    auto(find) {
+      // what cannot be tried will be said when it is needed
+      if (find && !known) once().catch(() => {});
+      return automatic;
     },
     async choose(choice) {
       if (choice === 'cpu') return { device: 'cpu', notice: null };

@@ -35,6 +35,8 @@ export type OnnxAnswer = {
 export type Sessions = {
   /** The provider to use for a choice such as 'auto' or 'cuda'; falls back to 'cpu' with a notice. */
   device(choice: string): Promise<string>;
+  /** What 'auto' came to, as far as it is known; `find`: find out. */
+  autoDevice(find: boolean): string | null;
   /** Runs a model file, opening it when it is not open. What `feeds` hold is handed over. */
   run(source: OnnxSource, feeds: Record<string, OnnxTensor>, outputs: string[]): Promise<Record<string, OnnxOutput>>;
   tokenize(settings: TokenizerSettings, texts: string[], pad: 'context' | 'longest'): Promise<Tokens>;
@@ -143,6 +145,7 @@ export function createSessions(options: Options): Sessions {
       if (found.notice) options.notice(found.notice);
       return found.device;
     },
+    autoDevice: (find) => providers.auto(find),
     async run(source, feeds, outputs) {
       const entry = entryOf(source);
       const lane = laneFor(entry);

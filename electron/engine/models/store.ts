@@ -28,6 +28,8 @@ export type ModelStore = {
   /** Device and threads default to the settings. */
   embedder(idOrPath: string, options?: EmbedderOptions): Promise<Embedder>;
   providers(): Promise<ProviderReport[]>;
+  /** What the device 'auto' came to; null while that is unknown. `find`: find out, which takes a second of computing. */
+  autoDevice(find: boolean): string | null;
   /** Copies a folder, or unpacks a zip, into the app's models folder. */
   add(path: string): Promise<ModelInfo>;
   /** Deletes a model that was added or downloaded; the others are not the lab's to delete. */
@@ -141,6 +143,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
       });
     },
     providers: () => sessions.providers(),
+    autoDevice: (find) => sessions.autoDevice(find),
     async add(source) {
       mkdirSync(dirs.models, { recursive: true });
       const id = await addModel(source, dirs.models, new Set(['hog', ...installed().keys()]));

@@ -184,6 +184,23 @@ test('an import whose engine dies goes on at the next start', async () => {
   expect(await ended(lab, job)).toMatchObject({ status: 'done', result: { items: 3000 } });
 });
 
+test('a re-scan that finishes a killed import settles its row', async () => {
+  put(lab.folder, { 'a/1.jpg': await jpeg(1), 'b/1.jpg': await jpeg(2) });
+  const { datasetId: id, job } = await calls['dataset.import'](importWish());
+  const verify = await verified(job);
+  lab.engine.db
+    .prepare(`UPDATE job SET status = 'interrupted', result = NULL WHERE id IN (?, ?)`)
+    .run(job.id, verify.id); // as after a kill
+  const rescan = await ended(lab, await calls['dataset.rescan']({ id }));
+  expect(lab.engine.jobs.get(job.id)).toMatchObject({
+    status: 'done',
+    result: { finishedBy: rescan.id },
+    resumable: false,
+  });
+  expect(lab.engine.jobs.log(job.id).at(-1)?.text).toBe(`Job ${rescan.id} did the rest.`);
+  expect(lab.engine.jobs.get(verify.id).status).toBe('interrupted'); // decoding is another matter
+});
+
 test('the full decode pauses when the folder goes away and blames no file', async () => {
   put(lab.folder, { 'a/1.jpg': await jpeg(1), 'a/2.jpg': await jpeg(2) });
   const { datasetId: id, job } = await calls['dataset.import'](importWish());
