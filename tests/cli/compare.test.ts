@@ -176,7 +176,6 @@ test.each([
   [['compare', 'a', 'b'], 2, 'Only one folder is taken: b is too much'],
   [['compare', '.', '--methods', 'svm'], 2, 'there is no method "svm"'],
   [['compare', '.', '--shots', '1,x'], 2, '"x" is neither'],
-  [['search', '.', '--text', 'a dog', '-k', '0'], 2, ' -k 0: a whole number from 1 on'],
   [['compare', '.', '--seeds', '0'], 2, '--seeds 0'],
   [['compare', '.', '--test-fraction', '1'], 2, '--test-fraction 1'],
   [['compare', '.', '--templates', 'a photo'], 2, 'nor a template with {}'],
