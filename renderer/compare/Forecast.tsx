@@ -6,7 +6,7 @@ import { call, errorText } from '../lab.ts';
 import { Note } from '../ui/controls.tsx';
 import { bytes, count, plural, rate, span } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
-import { type Choice, methodsChosen, rowsAsked } from './choice.ts';
+import { type Choice, isTrained, methodsChosen, rowsAsked } from './choice.ts';
 
 type Props = { choice: Choice; dataset: Dataset; models: ModelInfo[]; missing: string | null };
 
@@ -45,11 +45,23 @@ export function Forecast({ choice, dataset, models, missing }: Props) {
       {models.map((model, i) => (
         <OneForecast key={model.id} model={model} forecast={answers[i]} error={forecasts[i]?.error ?? null} />
       ))}
+      <TrainedRows rows={rowsAsked(choice, models, isTrained)} />
       <p className="muted small">
         Rows appear in the chart as they are computed; it can be cancelled, and goes on where it stopped.
       </p>
       {missing && <Note kind="warn">{missing}</Note>}
     </section>
+  );
+}
+
+/** What a trained row costs depends on the recipe; Fine-tune measures it. */
+function TrainedRows({ rows }: { rows: number }) {
+  if (rows === 0) return null;
+  return (
+    <Note kind="warn">
+      {plural(rows, 'row')} train the encoder: each is a whole run of fine-tuning, minutes to hours on a processor. What
+      one takes is measured before it starts under Fine-tune.
+    </Note>
   );
 }
 

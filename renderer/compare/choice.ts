@@ -1,7 +1,8 @@
 // The form's state and what follows from it: which methods apply, what will be left out, how many fits that makes.
-import { METHOD_ORDER } from '../../shared/chart/style.ts';
+import { METHOD_ORDER, METHOD_STYLES } from '../../shared/chart/style.ts';
 import { listed } from '../../shared/chart/words.ts';
 import type { CompareParams, Dataset, ModelInfo, Params } from '../../shared/contract.ts';
+import { TRAINED_METHOD_IDS } from '../../shared/finetune.ts';
 import type { MethodId, Shots } from '../../shared/report.ts';
 
 export type Choice = {
@@ -32,7 +33,7 @@ export function firstChoice(given: {
   return {
     datasetId: given.datasetId ?? null,
     models: new Map([[given.model ?? 'hog', null]]),
-    methodsOff: new Set(),
+    methodsOff: new Set(TRAINED_METHOD_IDS),
     shots: new Set([1, 2, 4, 8, 16]),
     seeds: 5,
     templates: given.templates ?? [],
@@ -48,18 +49,35 @@ export function firstChoice(given: {
 /** Image models that could be compared; what is wrong with one is said beside it. */
 export const comparable = (model: ModelInfo): boolean => model.installed && model.family !== 'text';
 
-/** Why a method cannot be used on these models; null when it can, on one of them at least. */
-export function whyNot(method: MethodId, models: readonly ModelInfo[]): string | null {
-  if (method !== 'zero-shot' || models.length === 0 || models.some((model) => model.hasText)) return null;
-  return `Zero-shot compares images with captions, and ${listed(models.map((model) => model.name))} ${models.length > 1 ? 'have' : 'has'} no text side. Choose a CLIP-like model for it.`;
+const WITH_CAPTIONS: readonly MethodId[] = ['zero-shot', 'zs-probe', 'clap', 'flyp'];
+export const isCaptioned = (method: MethodId): boolean => WITH_CAPTIONS.includes(method);
+export const isTrained = (method: MethodId): boolean => (TRAINED_METHOD_IDS as readonly MethodId[]).includes(method);
+
+/** A method needs captions, or weights that can be trained; what the model lacks for it, or null. */
+function lacks(method: MethodId, model: ModelInfo): 'text' | 'weights' | null {
+  if (isCaptioned(method) && !model.hasText) return 'text';
+  return isTrained(method) && model.family === 'hog' ? 'weights' : null;
 }
 
-/** "Zero-shot is drawn for CLIP only: hog has no text side." Null where every model can do all. */
+/** Why methods cannot be used on these models; null when each can, on one of them at least. */
+export function whyNone(methods: readonly MethodId[], models: readonly ModelInfo[]): string | null {
+  const without = methods.filter((method) => models.length > 0 && models.every((model) => lacks(method, model)));
+  const captions = without.filter(isCaptioned);
+  const names = (of: readonly MethodId[]) => listed(of.map((method) => METHOD_STYLES[method].name));
+  const of = listed(models.map((model) => model.name));
+  if (captions.length > 0)
+    return `${names(captions)} ${captions.length > 1 ? 'compare' : 'compares'} images with captions, and ${of} ${models.length > 1 ? 'have' : 'has'} no text side. Choose a CLIP-like model for ${captions.length > 1 ? 'them' : 'it'}.`;
+  if (without.length > 0) return `${names(without)}: ${of} has no weights to train. Get a model under Models.`;
+  return null;
+}
+export const whyNot = (method: MethodId, models: readonly ModelInfo[]): string | null => whyNone([method], models);
+
+/** "Methods with captions are drawn for CLIP only: hog has no text side." Null where every model can do all. */
 export function partly(models: readonly ModelInfo[]): string | null {
   const without = models.filter((model) => !model.hasText);
   const having = models.filter((model) => model.hasText);
   if (without.length === 0 || having.length === 0) return null;
-  return `Zero-shot is drawn for ${listed(having.map((model) => model.name))} only: ${listed(without.map((model) => model.name))} ${without.length > 1 ? 'have' : 'has'} no text side.`;
+  return `Methods with captions are drawn for ${listed(having.map((model) => model.name))} only: ${listed(without.map((model) => model.name))} ${without.length > 1 ? 'have' : 'has'} no text side.`;
 }
 
 export const methodsChosen = (choice: Choice, models: readonly ModelInfo[]): MethodId[] =>
@@ -83,12 +101,19 @@ export function shotsLeftOut(dataset: Dataset, shots: ReadonlySet<Shots>): strin
   return `${listed(over.map(String))} labels per class will be left out: ${least.name} has ${least.train} training ${least.train === 1 ? 'image' : 'images'}.`;
 }
 
-/** Rows to be computed: zero-shot once per model with a text side, the others per shot count and seed. */
-export function rowsAsked(choice: Choice, models: readonly ModelInfo[]): number {
-  const methods = methodsChosen(choice, models);
-  const fitted = methods.filter((method) => method !== 'zero-shot').length;
-  const zero = methods.includes('zero-shot') ? models.filter((model) => model.hasText).length : 0;
-  return fitted * models.length * choice.shots.size * choice.seeds + zero;
+/** Rows to be computed: zero-shot once per model that can, the others per shot count and seed. */
+export function rowsAsked(
+  choice: Choice,
+  models: readonly ModelInfo[],
+  of: (method: MethodId) => boolean = () => true,
+) {
+  const each = choice.shots.size * choice.seeds;
+  return methodsChosen(choice, models)
+    .filter(of)
+    .reduce((sum, method) => {
+      const can = models.filter((model) => lacks(method, model) === null).length;
+      return sum + can * (method === 'zero-shot' ? 1 : each);
+    }, 0);
 }
 
 /** What is missing before it can start, or null. */

@@ -8,7 +8,7 @@ import { CheckField, Hint, Labelled, NumberField, Select } from '../ui/controls.
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
-import { type Choice, partly, SHOTS_OFFERED, shotsLeftOut, whyNot } from './choice.ts';
+import { type Choice, isTrained, partly, SHOTS_OFFERED, shotsLeftOut, whyNone, whyNot } from './choice.ts';
 
 type FieldProps = { choice: Choice; onChange(part: Partial<Choice>): void; models: ModelInfo[] };
 
@@ -77,13 +77,13 @@ export function MethodsField({ models, choice, onChange }: FieldProps) {
     if (!next.delete(method)) next.add(method);
     onChange({ methodsOff: next });
   };
-  const reasons = METHOD_ORDER.flatMap((method) => whyNot(method, models) ?? []);
-  const note = reasons[0] ?? partly(models);
-  return (
-    <section>
-      <h2>Methods</h2>
-      <fieldset className="row wrap bare" aria-label="Methods">
-        {METHOD_ORDER.map((method) => {
+  const frozen = METHOD_ORDER.filter((method) => !isTrained(method));
+  const trained = METHOD_ORDER.filter(isTrained);
+  const chips = (label: string, methods: MethodId[]) => (
+    <fieldset className="labelled bare" aria-label={label}>
+      <span className="label">{label}</span>
+      <span className="row wrap">
+        {methods.map((method) => {
           const reason = whyNot(method, models);
           const on = reason === null && !choice.methodsOff.has(method);
           return (
@@ -101,8 +101,17 @@ export function MethodsField({ models, choice, onChange }: FieldProps) {
             </Hint>
           );
         })}
-      </fieldset>
-      <p className="muted small one-line">{note}</p>
+      </span>
+    </fieldset>
+  );
+  return (
+    <section>
+      <h2>Methods</h2>
+      <div className="method-choice">
+        {chips('On frozen features', frozen)}
+        {chips('Training the encoder: minutes to hours a row', trained)}
+      </div>
+      <p className="muted small one-line">{whyNone(METHOD_ORDER, models) ?? partly(models)}</p>
     </section>
   );
 }

@@ -4,7 +4,7 @@ import { METHOD_ORDER, METHOD_STYLES } from '../../shared/chart/style.ts';
 import { compareShots, labelsPerClass, percent } from '../../shared/chart/words.ts';
 import type { Comparison, ComparisonInfo, Job, JobStatus, ModelInfo } from '../../shared/contract.ts';
 import type { MethodId, Omission, ResultRow, Shots } from '../../shared/report.ts';
-import { whyNot } from './choice.ts';
+import { isCaptioned, isTrained, whyNot } from './choice.ts';
 
 /** One dot: what the panel opens. `seed` null is zero-shot's only row. */
 export type PointKey = { method: MethodId; model: string; shots: Shots };
@@ -36,7 +36,7 @@ export function plannedMethods(job: Job | undefined, comparison: Comparison): Me
   if (!isLive(comparison.status)) return methodsOf(comparison);
   const asked = (job?.params as { methods?: MethodId[] } | undefined)?.methods ?? [];
   const present = methodsOf(comparison);
-  const fitted = METHOD_ORDER.filter((method) => method !== 'zero-shot');
+  const fitted = METHOD_ORDER.filter((method) => !isTrained(method) && !isCaptioned(method));
   const coming = asked.length > 0 ? asked : fitted;
   return METHOD_ORDER.filter((method) => coming.includes(method) || present.includes(method));
 }
@@ -52,7 +52,7 @@ export function methodsLeftOut(
   return METHOD_ORDER.flatMap((method) => {
     if (present.has(method)) return [];
     const found = comparison.omitted.find((one) => one.method === method && one.shots === undefined);
-    const reason = found?.reason ?? whyNot(method, used);
+    const reason = found?.reason ?? (method === 'zero-shot' ? whyNot(method, used) : null);
     return reason ? [{ method, reason }] : [];
   });
 }

@@ -8,6 +8,7 @@ export const KIND: Record<JobKind, string> = {
   verify: 'full decode',
   embed: 'embedding',
   compare: 'comparison',
+  finetune: 'fine-tuning',
   download: 'download',
 };
 

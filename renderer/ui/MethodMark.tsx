@@ -1,16 +1,7 @@
 // A method's marker as a small picture beside its name: the same shape and colour as in the chart.
+import { markerPath } from '../../shared/chart/style.ts';
 import type { MethodId } from '../../shared/report.ts';
-import { type MarkerShape, METHODS } from './methods.ts';
-
-/** The outline of a marker of radius `r` around (x, y), for charts and icons alike; '' for none. */
-export function markerPath(shape: MarkerShape, x: number, y: number, r = 4): string {
-  if (shape === 'circle') return `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
-  if (shape === 'diamond')
-    return `M${x} ${y - r * 1.25}l${r * 1.25} ${r * 1.25}l${-r * 1.25} ${r * 1.25}l${-r * 1.25} ${-r * 1.25}z`;
-  if (shape === 'square') return `M${x - r * 0.9} ${y - r * 0.9}h${r * 1.8}v${r * 1.8}h${-r * 1.8}z`;
-  if (shape === 'triangle') return `M${x} ${y - r * 1.25}l${r * 1.2} ${r * 2.1}h${-r * 2.4}z`;
-  return '';
-}
+import { METHODS } from './methods.ts';
 
 export function MethodMark({ method, hollow = false }: { method: MethodId; hollow?: boolean }) {
   const look = METHODS[method];
@@ -25,7 +16,7 @@ export function MethodMark({ method, hollow = false }: { method: MethodId; hollo
       />
       {look.marker !== 'none' && (
         <path
-          d={markerPath(look.marker, 9, 5, 3.4)}
+          d={markerPath(look.marker, 9, 5, 0.85)}
           fill={hollow ? 'var(--panel)' : look.colour}
           stroke={look.colour}
           strokeWidth="1.2"

@@ -42,6 +42,7 @@ const VERBS = {
   verify: 'Checking',
   embed: 'Embedding',
   compare: 'Comparing',
+  finetune: 'Fine-tuning',
   download: 'Downloading',
 } as const;
 

@@ -29,6 +29,17 @@ export const METHODS: Record<MethodId, MethodLook> = {
   discriminant: look('discriminant', 'One Gaussian per class with a shared, shrunk covariance; closed form.'),
   'nearest-mean': look('nearest-mean', 'The class whose mean feature is nearest. No hyper-parameter.'),
   knn: look('knn', 'The nearest labelled images vote, k chosen on validation.'),
+  'zs-probe': look('zs-probe', 'A linear probe that starts from the captions’ weights. Needs a text side.'),
+  clap: look(
+    'clap',
+    'ZS-LP, kept near the captions’ weights class by class, as far as the labels agree. Needs a text side.',
+  ),
+  'fine-tune': look('fine-tune', 'All of the encoder’s weights and the head, by gradient descent.'),
+  'last-blocks': look('last-blocks', 'The last blocks of the encoder and the head; the rest stays as it is.'),
+  lora: look('lora', 'Low-rank additions to the attention projections, and the head; merged when saved.'),
+  biases: look('biases', 'Only norms and biases, and the head (BitFit).'),
+  'lp-ft': look('lp-ft', 'A linear probe first, then all of the weights from there.'),
+  flyp: look('flyp', 'Trained as it was pretrained: images against captions of their labels. Needs a text side.'),
 };
 /** The order of lists and tables. */
 export const METHOD_ORDER: MethodId[] = [...ORDER];

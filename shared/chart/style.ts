@@ -2,7 +2,20 @@
 import type { MethodId } from '../report.ts';
 
 export type Theme = 'light' | 'dark';
-export type Marker = 'none' | 'circle' | 'diamond' | 'square' | 'triangle';
+export type Marker =
+  | 'none'
+  | 'circle'
+  | 'diamond'
+  | 'square'
+  | 'triangle'
+  | 'bar'
+  | 'dome'
+  | 'star'
+  | 'cross'
+  | 'fall'
+  | 'plus'
+  | 'hourglass'
+  | 'flag';
 
 export type MethodStyle = {
   id: MethodId;
@@ -21,7 +34,21 @@ export type MethodStyle = {
 };
 
 /** In the order in which charts, tables and chips list them. */
-export const METHOD_ORDER: readonly MethodId[] = ['zero-shot', 'linear-probe', 'discriminant', 'nearest-mean', 'knn'];
+export const METHOD_ORDER: readonly MethodId[] = [
+  'zero-shot',
+  'linear-probe',
+  'discriminant',
+  'nearest-mean',
+  'knn',
+  'zs-probe',
+  'clap',
+  'fine-tune',
+  'last-blocks',
+  'lora',
+  'biases',
+  'lp-ft',
+  'flyp',
+];
 
 export const METHOD_STYLES: Record<MethodId, MethodStyle> = {
   'zero-shot': {
@@ -72,6 +99,86 @@ export const METHOD_STYLES: Record<MethodId, MethodStyle> = {
     dark: '#f0a04b',
     token: '--m-knn',
     marker: 'triangle',
+    dash: null,
+  },
+  'zs-probe': {
+    id: 'zs-probe',
+    name: 'ZS-LP',
+    subject: 'ZS-LP',
+    light: '#12307a',
+    dark: '#4b90e0',
+    token: '--m-zslp',
+    marker: 'bar',
+    dash: null,
+  },
+  clap: {
+    id: 'clap',
+    name: 'CLAP',
+    subject: 'CLAP',
+    light: '#3a8441',
+    dark: '#82d77c',
+    token: '--m-clap',
+    marker: 'dome',
+    dash: null,
+  },
+  'fine-tune': {
+    id: 'fine-tune',
+    name: 'Fine-tune',
+    subject: 'fine-tuning',
+    light: '#b00e4a',
+    dark: '#eb5f84',
+    token: '--m-tune',
+    marker: 'star',
+    dash: null,
+  },
+  'last-blocks': {
+    id: 'last-blocks',
+    name: 'Last blocks',
+    subject: 'training the last blocks',
+    light: '#650c30',
+    dark: '#d16260',
+    token: '--m-blocks',
+    marker: 'cross',
+    dash: null,
+  },
+  lora: {
+    id: 'lora',
+    name: 'LoRA',
+    subject: 'LoRA',
+    light: '#d92f74',
+    dark: '#fcc2d9',
+    token: '--m-lora',
+    marker: 'fall',
+    dash: null,
+  },
+  biases: {
+    id: 'biases',
+    name: 'Biases',
+    subject: 'training the biases',
+    light: '#645500',
+    dark: '#e5de72',
+    token: '--m-bias',
+    marker: 'plus',
+    dash: null,
+  },
+  'lp-ft': {
+    id: 'lp-ft',
+    name: 'LP-FT',
+    subject: 'LP-FT',
+    light: '#5a3416',
+    dark: '#c18c58',
+    token: '--m-lpft',
+    marker: 'hourglass',
+    dash: null,
+  },
+  flyp: {
+    id: 'flyp',
+    name: 'FLYP',
+    subject: 'FLYP',
+    light: '#a32bb0',
+    dark: '#ce63d8',
+    token: '--m-flyp',
+    marker: 'flag',
     dash: null,
   },
 };
@@ -132,18 +239,84 @@ export const CHART_FONT = `Inter, 'Inter Variable', 'DejaVu Sans', system-ui, sa
 /** Path of a marker centred on (x, y); '' for none. Areas look alike, so no method seems heavier than another. */
 export function markerPath(marker: Marker, x: number, y: number, scale = 1): string {
   const at = (dx: number, dy: number) => `${round(x + dx * scale)} ${round(y + dy * scale)}`;
+  const outline = (...points: [number, number][]) =>
+    `${points.map(([dx, dy], i) => `${i === 0 ? 'M' : 'L'}${at(dx, dy)}`).join('')}Z`;
   switch (marker) {
     case 'none':
       return '';
     case 'circle':
       return `M${at(-4, 0)}A${4 * scale} ${4 * scale} 0 1 1 ${at(4, 0)}A${4 * scale} ${4 * scale} 0 1 1 ${at(-4, 0)}Z`;
-    case 'diamond':
-      return `M${at(0, -5)}L${at(5, 0)}L${at(0, 5)}L${at(-5, 0)}Z`;
-    case 'square':
-      return `M${at(-3.5, -3.5)}L${at(3.5, -3.5)}L${at(3.5, 3.5)}L${at(-3.5, 3.5)}Z`;
-    case 'triangle':
-      return `M${at(0, -5)}L${at(5, 3.7)}L${at(-5, 3.7)}Z`;
+    case 'dome':
+      return `M${at(-5, 3)}A${5 * scale} ${5 * scale} 0 0 1 ${at(5, 3)}Z`;
+    default:
+      return outline(...OUTLINES[marker]);
   }
+}
+
+/** Corners around the centre, in pixels, y down. */
+const OUTLINES: Record<Exclude<Marker, 'none' | 'circle' | 'dome'>, readonly [number, number][]> = {
+  diamond: [
+    [0, -5],
+    [5, 0],
+    [0, 5],
+    [-5, 0],
+  ],
+  square: rectangle(3.5, 3.5),
+  triangle: [
+    [0, -5],
+    [5, 3.7],
+    [-5, 3.7],
+  ],
+  fall: [
+    [0, 5],
+    [-5, -3.7],
+    [5, -3.7],
+  ],
+  flag: [
+    [5, 0],
+    [-3.7, 5],
+    [-3.7, -5],
+  ],
+  bar: rectangle(5.5, 2.2),
+  hourglass: [
+    [-4.4, -5],
+    [4.4, -5],
+    [-4.4, 5],
+    [4.4, 5],
+  ],
+  plus: crossed(1.5, 5),
+  cross: crossed(1.5, 5).map(([x, y]) => [(x - y) * Math.SQRT1_2, (x + y) * Math.SQRT1_2]),
+  star: Array.from({ length: 10 }, (_, i) => {
+    const radius = i % 2 === 0 ? 6 : 2.6;
+    return [radius * Math.sin((i * Math.PI) / 5), -radius * Math.cos((i * Math.PI) / 5)];
+  }),
+};
+
+function rectangle(w: number, h: number): [number, number][] {
+  return [
+    [-w, -h],
+    [w, -h],
+    [w, h],
+    [-w, h],
+  ];
+}
+
+/** An upright cross with arms `2 w` thick that reach to `r`. */
+function crossed(w: number, r: number): [number, number][] {
+  return [
+    [-w, -r],
+    [w, -r],
+    [w, -w],
+    [r, -w],
+    [r, w],
+    [w, w],
+    [w, r],
+    [-w, r],
+    [-w, w],
+    [-r, w],
+    [-r, -w],
+    [-w, -w],
+  ];
 }
 
 const round = (value: number) => Math.round(value * 100) / 100;

@@ -2,12 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import {
   firstChoice,
+  isTrained,
   methodsChosen,
   notReady,
   paramsOf,
   partly,
   rowsAsked,
   shotsLeftOut,
+  whyNone,
   whyNot,
 } from '../../../renderer/compare/choice.ts';
 import {
@@ -19,7 +21,10 @@ import {
   plannedShots,
   whatIsSeen,
 } from '../../../renderer/compare/run.ts';
+import { METHOD_ORDER } from '../../../shared/chart/style.ts';
 import { type Comparison, compareParams, type Dataset, type Job, type ModelInfo } from '../../../shared/contract.ts';
+import { TRAINED_METHOD_IDS } from '../../../shared/finetune.ts';
+import type { MethodId } from '../../../shared/report.ts';
 import { lineOf, summaryRow } from '../../shared/chart/rows.ts';
 
 const model = (id: string, hasText: boolean): ModelInfo => ({
@@ -54,6 +59,7 @@ const dataset = {
   ],
 } as unknown as Dataset;
 
+const byOrder = (a: MethodId, b: MethodId) => METHOD_ORDER.indexOf(a) - METHOD_ORDER.indexOf(b);
 const choiceOf = (...models: ModelInfo[]) => ({
   ...firstChoice({}),
   models: new Map(models.map((one) => [one.id, null])),
@@ -64,13 +70,28 @@ describe('the form', () => {
     expect(whyNot('zero-shot', [net])).toMatch(/net has no text side/);
     expect(whyNot('zero-shot', [net, clip])).toBeNull();
     expect(whyNot('knn', [net])).toBeNull();
-    expect(partly([net, clip])).toBe('Zero-shot is drawn for clip only: net has no text side.');
+    expect(whyNot('zs-probe', [net])).toMatch(/net has no text side/);
+    expect(whyNone(['zero-shot', 'knn', 'clap'], [net])).toBe(
+      'Zero-shot and CLAP compare images with captions, and net has no text side. Choose a CLIP-like model for them.',
+    );
+    expect(partly([net, clip])).toBe('Methods with captions are drawn for clip only: net has no text side.');
     expect(partly([clip])).toBeNull();
     expect(methodsChosen(choiceOf(net), [net])).not.toContain('zero-shot');
   });
 
-  test('counts rows: zero-shot once a model, the others per shot count and seed', () => {
-    expect(rowsAsked(choiceOf(net, clip), [net, clip])).toBe(4 * 2 * 5 * 5 + 1);
+  test('trains nothing unless asked, and never what has no weights', () => {
+    expect(methodsChosen(choiceOf(clip), [clip]).filter(isTrained)).toEqual([]);
+    const all = { ...choiceOf(clip), methodsOff: new Set<never>() };
+    expect(methodsChosen(all, [clip]).filter(isTrained)).toEqual([...TRAINED_METHOD_IDS].sort(byOrder));
+    const hog = { ...net, id: 'hog', name: 'hog', family: 'hog' as const };
+    expect(methodsChosen(all, [hog]).filter(isTrained)).toEqual([]);
+    expect(whyNot('lora', [hog])).toBe('LoRA: hog has no weights to train. Get a model under Models.');
+    expect(whyNot('lora', [hog, net])).toBeNull();
+    expect(rowsAsked({ ...all, seeds: 1, shots: new Set([4]) }, [hog, clip], isTrained)).toBe(6);
+  });
+
+  test('counts rows: zero-shot once a model, the others per shot count and seed, captions where there is text', () => {
+    expect(rowsAsked(choiceOf(net, clip), [net, clip])).toBe(4 * 2 * 5 * 5 + 2 * 5 * 5 + 1);
     expect(rowsAsked({ ...choiceOf(net), seeds: 1, shots: new Set([4]) }, [net])).toBe(4);
   });
 
