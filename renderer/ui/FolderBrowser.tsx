@@ -59,7 +59,15 @@ function Browser({ request }: { request: FolderRequest }) {
             if (typed?.trim()) open(typed.trim());
           }}
         >
-          <TextField label="Path" mono value={typed ?? here} onValue={setTyped} autoFocus />
+          <TextField
+            label="Path"
+            mono
+            value={typed ?? here}
+            onValue={setTyped}
+            autoFocus
+            // The first listing writes into the field: what is pasted at that moment must not end up behind it.
+            readOnly={listing.isPending}
+          />
         </form>
       </div>
       <ErrorNote error={listing.error} />

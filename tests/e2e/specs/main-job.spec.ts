@@ -50,8 +50,8 @@ test('import a folder, compare, read the chart, open a wrong image', async ({ la
   expect(report.complete).toBe(true);
   expect(report.classes).toEqual(CLASSES);
   expect(report.results).toHaveLength(rows);
+  await expect.poll(async () => (await compare.marks()).length).toBe(report.summary.length);
   const drawn = await compare.marks();
-  expect(drawn).toHaveLength(report.summary.length);
   for (const { method, shots, mean } of report.summary) {
     expect(drawn).toContainEqual({ method, shots: String(shots), mean });
     expect(mean).toBeGreaterThan(report.baselines.chance);
@@ -88,5 +88,5 @@ test('kill the engine in mid-job, resume, restart: the same numbers are there', 
   await lab.restart();
   await frame(lab.page).goTo('Compare');
   await compareScreen(lab.page).finished(rows);
-  expect(await compareScreen(lab.page).marks()).toEqual(before);
+  await expect.poll(() => compareScreen(lab.page).marks()).toEqual(before); // the plot is measured before it is drawn
 });
