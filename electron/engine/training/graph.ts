@@ -39,6 +39,8 @@ export type Graph = {
 
   /** A fresh name that begins with `prefix`. */
   fresh(prefix?: string): string;
+  /** Keeps a name from being given out: for nodes that are put into the graph ready-made. */
+  claim(name: string): string;
   /** Declares a graph input. */
   input(name: string, shape: Shape, dtype?: DType): Value;
   /** Emits one node; the shapes of its outputs come from the op's rule. */
@@ -92,7 +94,7 @@ export function dtypeOf(element: number): DType {
   return found[0] as DType;
 }
 
-function dtypeOfData(data: ConstantData): DType {
+export function dtypeOfData(data: ConstantData): DType {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof BigInt64Array) return 'int64';
@@ -128,6 +130,7 @@ export function createGraph(rules: Readonly<Record<string, OpRule>>, opset = 20)
       while (names.has(name));
       return name;
     },
+    claim,
     input(name, shape, dtype = 'float32') {
       const value = { name: claim(name), shape, dtype };
       g.inputs.push(value);
@@ -200,7 +203,7 @@ export function createGraph(rules: Readonly<Record<string, OpRule>>, opset = 20)
   };
   function pool(key: string, make: () => Value): Value {
     const there = pooled.get(key);
-    if (there) return there;
+    if (there && g.constants.has(there.name)) return there; // it may have been pruned
     const made = make();
     pooled.set(key, made);
     return made;

@@ -1,5 +1,5 @@
 // A graph as the bytes of an ONNX file.
-import { type Attr, type ConstantData, elementType, type Graph, type Node, type Value } from '../graph.ts';
+import { type Attr, type ConstantData, dtypeOfData, elementType, type Graph, type Node, type Value } from '../graph.ts';
 import {
   ATTRIBUTE,
   type AttributeProto,
@@ -34,7 +34,7 @@ function attributeProto(name: string, attr: Attr): AttributeProto {
   if (typeof attr === 'number') return { name, type: ATTRIBUTE.INT, i: attr };
   if (typeof attr === 'string') return { name, type: ATTRIBUTE.STRING, s: new TextEncoder().encode(attr) };
   if (ArrayBuffer.isView(attr)) {
-    const dtype = attr instanceof Float32Array ? 'float32' : 'int64';
+    const dtype = attr instanceof Uint8Array ? 'bool' : dtypeOfData(attr);
     return { name, type: ATTRIBUTE.TENSOR, t: tensorProto({ name: '', shape: [attr.length], dtype }, attr) };
   }
   if ('float' in attr) return { name, type: ATTRIBUTE.FLOAT, f: attr.float };

@@ -1,5 +1,5 @@
 // Comparisons, integers and indices: no gradient passes, but gradients are written with them. TopK's values have one.
-import { type Attrs, type DType, dtypeOf, type Graph, type Shape as Sizes, type Value } from '../graph.ts';
+import { type Attrs, type DType, dtypeOfData, type Graph, type Shape as Sizes, type Value } from '../graph.ts';
 import { intAttr, type OpRule, TrainingError } from '../rule.ts';
 import { axisOf, broadcast, reduced } from '../shape.ts';
 
@@ -51,7 +51,11 @@ export const Range = flat((inputs, _attrs, g) => {
   const [start, limit, delta] = inputs.map((x) => g.intsOf(x, 'The limits of Range')[0]!);
   return [[Math.max(0, Math.ceil((limit! - start!) / delta!))]];
 });
-const filling = (attrs: Attrs): DType => (attrs.value instanceof BigInt64Array ? 'int64' : dtypeOf(1));
+/** Zeros of float32 unless `value` says otherwise; bytes are bools. */
+const filling = ({ value }: Attrs): DType => {
+  if (!ArrayBuffer.isView(value)) return 'float32';
+  return value instanceof Uint8Array ? 'bool' : dtypeOfData(value);
+};
 export const ConstantOfShape: OpRule = {
   ...flat(([shape], _attrs, g) => [g.intsOf(shape, 'The shape of ConstantOfShape')]),
   dtypes: (_inputs, attrs) => [filling(attrs)],
