@@ -4,6 +4,7 @@ import type { Engine } from '../context.ts';
 import { appHandlers } from './app.ts';
 import { compareHandlers } from './compare.ts';
 import { datasetHandlers } from './datasets.ts';
+import { finetuneHandlers } from './finetune.ts';
 import { folderHandlers } from './folders.ts';
 import { jobHandlers } from './jobs.ts';
 import { modelHandlers } from './models.ts';
@@ -15,6 +16,7 @@ export const createHandlers = (engine: Engine, host: AppInfo['host']): Handlers 
   ...datasetHandlers(engine),
   ...modelHandlers(engine),
   ...compareHandlers(engine),
+  ...finetuneHandlers(engine),
   ...promptHandlers(engine),
   ...jobHandlers(engine),
 });

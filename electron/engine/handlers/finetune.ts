@@ -1,0 +1,111 @@
+// Fine-tuning: forecast and start a run, read it while it trains, stop it, save what it made, delete it.
+import { type Dataset, type Handlers, LabError, type ModelInfo } from '../../../shared/contract.ts';
+import type { FinetuneMethodId, FinetuneParams } from '../../../shared/finetune.ts';
+import type { Engine } from '../context.ts';
+import { getDataset } from '../datasets/store.ts';
+import { forecastRun } from '../finetune/forecast.ts';
+import { resolveSettings } from '../finetune/recipes.ts';
+import { saveModel } from '../finetune/save.ts';
+import { familyOf } from '../finetune/setup.ts';
+import { deleteRun, insertRun, listRuns, loadRun } from '../finetune/store.ts';
+import { requestStop } from '../jobs/finetune.ts';
+
+type FinetuneCalls =
+  | 'finetune.start'
+  | 'finetune.list'
+  | 'finetune.get'
+  | 'finetune.forecast'
+  | 'finetune.stop'
+  | 'finetune.save'
+  | 'finetune.delete';
+
+export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> {
+  const { db, jobs } = engine;
+  const changed = (id: number) => engine.push('finetune.changed', { id });
+  const isLive = (jobId: number) => jobs.active().some((job) => job.id === jobId);
+  return {
+    'finetune.start': async (params) => {
+      const { dataset } = await check(engine, params);
+      const { folder } = await engine.models.folder(params.model.id);
+      const settings = resolveSettings(params.method, familyOf(folder), params.settings, usable(dataset));
+      const job = jobs.start('finetune', params);
+      const finetuneId = insertRun(db, { jobId: job.id, dataset, params, settings });
+      changed(finetuneId);
+      return { finetuneId, job };
+    },
+    'finetune.list': () => listRuns(db),
+    'finetune.get': ({ id }) => loadRun(db, id),
+    'finetune.forecast': async (params) => {
+      await check(engine, params);
+      return forecastRun(engine, params);
+    },
+    'finetune.stop': ({ id }) => {
+      const { jobId } = loadRun(db, id);
+      const job = jobs.active().find((each) => each.id === jobId);
+      if (job?.status !== 'running')
+        throw new LabError(
+          'conflict',
+          job ? 'This run has not begun yet, so there is nothing to keep. Cancel it instead.' : 'This run has ended.',
+        );
+      requestStop(jobId);
+      return job;
+    },
+    'finetune.save': ({ id, alpha, name }) => saveModel(engine, id, alpha, name),
+    'finetune.delete': ({ id }) => {
+      if (isLive(loadRun(db, id).jobId))
+        throw new LabError('conflict', 'This run is not over. Cancel it first, or stop it and keep its best epoch.');
+      deleteRun(engine, id);
+      changed(id);
+      return null;
+    },
+  };
+}
+
+/** What is refused now rather than in the queue. Throws an error that names the thing and the way out. */
+async function check(engine: Engine, params: FinetuneParams): Promise<{ dataset: Dataset; model: ModelInfo }> {
+  const dataset = getDataset(engine.db, params.datasetId);
+  checkDataset(dataset);
+  if (dataset.classes.length < 2)
+    throw new LabError(
+      'bad-request',
+      `${dataset.name} has ${dataset.classes.length} classes; there is nothing to tell apart with less than two.`,
+    );
+  if (params.control) checkDataset(getDataset(engine.db, params.control.datasetId));
+  const model = await engine.models.get(params.model.id);
+  checkModel(model, params.method);
+  return { dataset, model };
+}
+
+function checkDataset({ name, path, state }: Dataset): void {
+  if (state === 'offline')
+    throw new LabError('offline', `${name} is offline: its folder ${path} cannot be reached now.`);
+  if (state !== 'ready') throw new LabError('conflict', `${name} is still being imported. Start when that has ended.`);
+}
+
+/** Those that begin from, or train against, captions. */
+const WITH_CAPTIONS: Partial<Record<FinetuneMethodId, string>> = {
+  flyp: 'FLYP trains images against captions',
+  'zs-probe': 'ZS-LP begins from the captions’ weights',
+  clap: 'CLAP begins from the captions’ weights',
+};
+
+function checkModel(model: ModelInfo, method: FinetuneMethodId): void {
+  if (model.family === 'hog')
+    throw new LabError('unsupported', `${model.name} has no weights to train. Get a model under Models.`);
+  if (!model.installed)
+    throw new LabError(
+      'bad-request',
+      model.problem ?? `${model.name} is not on this machine yet. Download it under Models first.`,
+    );
+  if (model.family === 'text')
+    throw new LabError('unsupported', `${model.name} takes no images, so there is nothing to fine-tune on them.`);
+  const need = WITH_CAPTIONS[method];
+  if (need && !model.hasText)
+    throw new LabError(
+      'unsupported',
+      `${need}, and ${model.name} has no text side. Choose a CLIP-like model, or fine-tune, last blocks, LoRA, biases or LP-FT.`,
+    );
+}
+
+/** An upper bound of what a run trains on: a batch is never larger. */
+const usable = ({ classes }: Dataset): number => classes.reduce((sum, one) => sum + one.train, 0);
