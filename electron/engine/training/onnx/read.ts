@@ -48,6 +48,8 @@ export function readGraph(model: ModelProto, rules: Readonly<Record<string, OpRu
   const values = new Map<string, Value>();
   const know = (value: Value) => values.set(value.name, value);
   const { graph } = model;
+  // a file the lab wrote holds names as the graph itself gives them
+  for (const name of new Set(graph.node.flatMap((proto) => proto.output ?? []))) if (name) g.claim(name);
   for (const info of graph.input) {
     if (graph.initializer?.some((t) => t.name === info.name)) continue;
     const dtype = dtypeOf(info.type?.tensor_type?.elem_type ?? 1);
@@ -55,17 +57,19 @@ export function readGraph(model: ModelProto, rules: Readonly<Record<string, OpRu
   }
   for (const tensor of graph.initializer ?? []) {
     const { data, shape, dtype } = readTensor(tensor, '');
-    know(g.constant(data, shape, dtype, tensor.name));
+    // under a name of ours: the runtime fails where it meets names it made itself before, such as gemm_input_shape
+    values.set(tensor.name ?? '', g.constant(data, shape, dtype));
   }
   for (const proto of graph.node) {
-    const node: Node = {
+    const bare: Node = {
       op: proto.op_type,
       domain: proto.domain === 'ai.onnx' ? '' : (proto.domain ?? ''),
       name: proto.name ?? '',
       inputs: (proto.input ?? []).map((name) => (name ? required(values, name, proto) : null)),
-      outputs: (proto.output ?? []).map((name) => (name ? required(shapes, name, proto) : null)),
+      outputs: [],
       attrs: Object.fromEntries((proto.attribute ?? []).map((a) => [a.name, attrOf(a, proto)])) as Attrs,
     };
+    const node = { ...bare, outputs: outputsOf(g, rules, bare, proto, shapes, opset) };
     for (const y of node.outputs) if (y) know(y);
     g.nodes.push(...upgradeNode(g, node, opset));
   }
@@ -75,6 +79,34 @@ export function readGraph(model: ModelProto, rules: Readonly<Record<string, OpRu
     return value;
   });
   return g;
+}
+
+/**
+ * What a node gives. An empty shape from the runtime is a single number or one it does not know (it infers nothing for some
+ * ops of older opsets, GreaterOrEqual of 12 for one, nor for what comes after): then the op's rule is asked.
+ */
+function outputsOf(
+  g: Graph,
+  rules: Readonly<Record<string, OpRule>>,
+  node: Node,
+  proto: NodeProto,
+  shapes: Shapes,
+  opset: number,
+): (Value | null)[] {
+  const names = proto.output ?? [];
+  const isKnown = (name: string) => !name || (shapes.get(name)?.shape.length ?? 0) > 0;
+  if (names.every(isKnown)) return names.map((name) => (name ? shapes.get(name)! : null));
+  const placeholders = names.map((name): Value => shapes.get(name) ?? { name, shape: [], dtype: 'float32' });
+  const [form, ...more] = upgradeNode(g, { ...node, outputs: placeholders }, opset);
+  const rule = form?.domain === '' && more.length === 0 ? rules[form.op] : undefined;
+  if (!form || !rule) return names.map((name) => (name ? required(shapes, name, proto) : null));
+  const own = rule.shapes(form.inputs, form.attrs, g, names.length);
+  const dtypes = rule.dtypes?.(form.inputs, form.attrs) ?? [];
+  return names.map((name, i) => {
+    if (!name || isKnown(name)) return name ? shapes.get(name)! : null;
+    const dtype = shapes.get(name)?.dtype ?? dtypes[i] ?? form.inputs[0]?.dtype ?? 'float32';
+    return { name, shape: own[i]!, dtype };
+  });
 }
 
 function required(values: Shapes, name: string, node: NodeProto): Value {

@@ -1,0 +1,97 @@
+// Which block each parameter belongs to: in exports with names, with some, and with none.
+import { describe, expect, test } from 'vitest';
+import { type Block, blocksOf } from '../../../electron/engine/training/blocks.ts';
+import { flowOfPrepared } from '../../../electron/engine/training/blocks-flow.ts';
+import { blocksByStructure } from '../../../electron/engine/training/blocks-structure.ts';
+import { prepare } from '../../../electron/engine/training/prepare.ts';
+import { sharedPath } from '../../helpers/shared.ts';
+import { prepareFixture, prepareVision } from './adapt.ts';
+
+const members = (of: ReadonlyMap<string, Block>, block: Block) =>
+  [...of].filter(([, b]) => b === block).map(([n]) => n);
+const image = { pixel_values: [2, 3, 64, 64] };
+const text = { input_ids: [2, 8], attention_mask: [2, 8] };
+const bert = { ...text, token_type_ids: [2, 8] };
+
+describe('by name', () => {
+  test('a CLIP vision tower, its matrices named onnx::MatMul_NNN', async () => {
+    const { count, of, names } = blocksOf(await prepareVision());
+    expect({ count, names }).toEqual({ count: 2, names: ['layers.0', 'layers.1'] });
+    expect(members(of, 'stem')).toHaveLength(5);
+    expect(members(of, 0)).toHaveLength(16);
+    expect(members(of, 1)).toHaveLength(16);
+    expect(members(of, 'head')).toEqual([
+      'vision_model.post_layernorm.weight',
+      'vision_model.post_layernorm.bias',
+      'onnx::MatMul_274',
+    ]);
+  });
+
+  test('a CLIP text tower', async () => {
+    const { count, of } = blocksOf(await prepareFixture('tiny-clip/onnx/text_model.onnx', text, ['text_embeds']));
+    expect(count).toBe(2);
+    expect(members(of, 0)).toHaveLength(16);
+    expect(members(of, 'head')).toContain('onnx::MatMul_376');
+  });
+
+  test('BERT: the last norm belongs to the last layer', async () => {
+    const { count, of } = blocksOf(await prepareFixture('tiny-bert/onnx/model.onnx', bert));
+    expect(count).toBe(2);
+    expect([members(of, 0).length, members(of, 1).length, members(of, 'head').length]).toEqual([16, 16, 0]);
+  });
+
+  test.each(['model', 'model_folded'])('a ResNet (%s.onnx)', async (file) => {
+    const { count, of, names } = blocksOf(await prepareFixture(`tiny-resnet/onnx/${file}.onnx`, image));
+    expect({ count, names }).toEqual({ count: 3, names: ['layer1', 'layer2', 'layer3'] });
+    expect(members(of, 'head')).toEqual(['fc.weight', 'fc.bias']);
+    expect(members(of, 'stem').length).toBeGreaterThan(0);
+  });
+});
+
+describe('by structure', () => {
+  test('agrees with the names of a CLIP tower and of a ResNet', async () => {
+    for (const prepared of [await prepareVision(), await prepareFixture('tiny-resnet/onnx/model_folded.onnx', image)]) {
+      const byName = blocksOf(prepared);
+      const byShape = blocksByStructure(prepared, flowOfPrepared(prepared));
+      expect(byShape.count).toBe(byName.count);
+      expect([...byShape.of].sort()).toEqual([...byName.of].sort());
+    }
+  });
+
+  const mobilenet = sharedPath('models/mobilenet-v2-imagenet/onnx/model.onnx');
+  test.skipIf(!mobilenet)(
+    'MobileNetV2 without a single name (needs ../shared/models/mobilenet-v2-imagenet)',
+    async () => {
+      const prepared = await prepare(mobilenet!, { inputs: { pixel_values: [1, 3, 224, 224] } });
+      const { count, of } = blocksOf(prepared);
+      expect(count).toBe(18); // 17 inverted residuals and the last convolution
+      expect(members(of, 'stem')).toEqual(['w1', 'b1']);
+      expect(members(of, 0)).toEqual(['w2', 'b2', 'w3', 'b3']);
+      expect(members(of, 16)).toEqual(['w59', 'b59', 'w60', 'b60', 'w61', 'b61']);
+      expect(members(of, 17)).toEqual(['w62', 'b62']);
+      expect(members(of, 'head')).toEqual(['w64', 'b64']);
+    },
+  );
+});
+
+describe('in models beside the checkout', () => {
+  const gpt = sharedPath('fixtures/tiny-gpt2/onnx/model.onnx');
+  test.skipIf(!gpt)('GPT-2 (needs ../shared/fixtures/tiny-gpt2)', async () => {
+    const past = Object.fromEntries(
+      [0, 1].flatMap((l) => ['key', 'value'].map((kv) => [`past_key_values.${l}.${kv}`, [2, 4, 0, 16]])),
+    );
+    const inputs = { ...text, position_ids: [2, 8], ...past };
+    const { count, of } = blocksOf(await prepare(gpt!, { inputs, outputs: ['logits'] }));
+    expect(count).toBe(2);
+    expect(members(of, 1)).toHaveLength(12);
+    expect(members(of, 'head')).toEqual(['transformer.ln_f.weight', 'transformer.ln_f.bias']);
+    expect(members(of, 'stem')).toEqual(['transformer.wte.weight', 'transformer.wpe.weight']);
+  });
+
+  const minilm = sharedPath('models/all-minilm-l6-v2/onnx/model.onnx');
+  test.skipIf(!minilm)('a BERT whose nodes name no layer (needs ../shared/models/all-minilm-l6-v2)', async () => {
+    const { count, of } = blocksOf(await prepare(minilm!, { inputs: bert }));
+    expect(count).toBe(6);
+    for (let layer = 0; layer < 6; layer++) expect(members(of, layer)).toHaveLength(16);
+  });
+});
