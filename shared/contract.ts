@@ -2,6 +2,14 @@
 // Each call takes one JSON object (validated here) and returns JSON. Bytes never travel here; they have URLs (shared/urls.ts).
 import { z } from 'zod';
 import {
+  type FinetuneForecast,
+  type FinetuneInfo,
+  type FinetuneRun,
+  finetuneParams,
+  finetuneSettings,
+  type ResolvedSettings,
+} from './finetune.ts';
+import {
   type Crossing,
   METHOD_IDS,
   type Omission,
@@ -153,7 +161,7 @@ export type EmbedForecast = { items: number; cached: number; seconds: number; by
 
 // ---------------------------------------------------------------- jobs
 
-export const JOB_KINDS = ['import', 'rescan', 'verify', 'embed', 'compare', 'download'] as const;
+export const JOB_KINDS = ['import', 'rescan', 'verify', 'embed', 'compare', 'finetune', 'download'] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 export type JobStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'done' | 'failed' | 'cancelled';
 
@@ -204,6 +212,8 @@ export const compareParams = z.object({
   keepLeaks: z.boolean().default(false),
   knnVote: z.enum(['similarity', 'majority']).default('similarity'),
   knnIndex: z.enum(['auto', 'exact', 'hnsw']).default('auto'),
+  /** Settings of the methods that train the encoder, where they shall differ from each method's own. */
+  training: finetuneSettings.default({}),
   device: z.string().optional(),
   threads: z.number().int().min(0).optional(),
 });
@@ -384,6 +394,23 @@ export const calls = {
   }),
   'compare.delete': byId,
 
+  'finetune.start': finetuneParams,
+  'finetune.list': none,
+  'finetune.get': byId,
+  /** Every setting spelt out as the run would use it; at once. */
+  'finetune.settings': finetuneParams,
+  /** Runs a few steps to measure them: some seconds. */
+  'finetune.forecast': finetuneParams,
+  /** Ends a run after its step and keeps the best epoch; cancelling the job keeps nothing. */
+  'finetune.stop': byId,
+  /** Saves the weights at `alpha` between before (0) and after (1) as a model of its own. */
+  'finetune.save': z.object({
+    id: z.number().int(),
+    alpha: z.number().min(0).max(1).default(1),
+    name: z.string().min(1).max(100),
+  }),
+  'finetune.delete': byId,
+
   'prompt.sets': none,
   /** Throws `conflict` while the dataset's images are not all embedded with the model: run `embed.start` first. */
   'prompt.score': captions.extend({ chosen: z.array(z.number().int()).max(64).default([]) }),
@@ -438,6 +465,14 @@ export type Results = {
   'compare.get': Comparison;
   'compare.point': PointDetail;
   'compare.delete': null;
+  'finetune.start': { finetuneId: number; job: Job };
+  'finetune.list': FinetuneInfo[];
+  'finetune.get': FinetuneRun;
+  'finetune.settings': ResolvedSettings;
+  'finetune.forecast': FinetuneForecast;
+  'finetune.stop': Job;
+  'finetune.save': ModelInfo;
+  'finetune.delete': null;
   'prompt.sets': TemplateSet[];
   'prompt.score': CaptionScore;
   'prompt.select': TemplateSelection;
@@ -464,6 +499,8 @@ export type Events = {
   'settings.changed': Settings;
   /** New rows of a running comparison; `compare.get` has them all. */
   'compare.changed': { id: number; results: ResultRow[]; shots: Shots[] };
+  /** A run of fine-tuning began, finished an epoch, ended, was saved or deleted. */
+  'finetune.changed': { id: number };
   /** Something the user should know that no call was waiting for, such as a device that fell back. */
   notice: { level: 'info' | 'warn' | 'error'; text: string };
 };

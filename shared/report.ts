@@ -1,9 +1,22 @@
 // The result of one comparison: what report.json holds, what the chart draws. Fractions, never percent (DESIGN.md 5).
 
+import { TRAINED_METHOD_IDS } from './finetune.ts';
+
 /** Labelled training images per class, or every one outside the validation reserve. Zero-shot rows have 0. */
 export type Shots = number | 'all';
 
-export const METHOD_IDS = ['zero-shot', 'nearest-mean', 'knn', 'linear-probe', 'discriminant'] as const;
+/** Methods on frozen features. */
+export const FEATURE_METHOD_IDS = [
+  'zero-shot',
+  'nearest-mean',
+  'knn',
+  'linear-probe',
+  'discriminant',
+  'zs-probe',
+  'clap',
+] as const;
+export type FeatureMethodId = (typeof FEATURE_METHOD_IDS)[number];
+export const METHOD_IDS = [...FEATURE_METHOD_IDS, ...TRAINED_METHOD_IDS] as const;
 export type MethodId = (typeof METHOD_IDS)[number];
 
 export type Metrics = {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { LabError, type Split } from '../../shared/contract.ts';
 import { stratifiedSplit } from '../../shared/protocol.ts';
-import { METHOD_IDS, type ReportModel } from '../../shared/report.ts';
+import { FEATURE_METHOD_IDS, METHOD_IDS, type ReportModel } from '../../shared/report.ts';
 import { splitNamed } from '../engine/datasets/layout.ts';
 import { type GridInput, type GridRow, runGrid, testItems } from '../engine/methods/grid.ts';
 import { readNpy } from '../engine/npy.ts';
@@ -35,6 +35,16 @@ type Labelled = {
 const SPLIT_CODE: Record<Split, number> = { train: 0, val: 1, test: 2 };
 const UNUSED = 255;
 const DEFAULT_FRACTION = 0.2;
+
+/** There are no images to train an encoder on. */
+function onFeatures(methods: Plan['methods']): GridInput['methods'] {
+  const trained = methods.find((id) => !FEATURE_METHOD_IDS.some((known) => known === id));
+  if (trained)
+    throw new UsageError(
+      `--methods ${trained} trains the encoder on images; with --features there are none. Leave it out.`,
+    );
+  return FEATURE_METHOD_IDS.filter((id) => methods.includes(id));
+}
 
 export async function compareFeatures(plan: Plan, values: Values): Promise<Outcome> {
   const file = text(values, 'features')!;
@@ -70,7 +80,7 @@ export async function compareFeatures(plan: Plan, values: Values): Promise<Outco
     labels: data.labels,
     split: data.split,
     models: [{ id: model, features: features.data, dim: features.dim, ...(texts ? { text: texts.data } : {}) }],
-    methods: plan.methods,
+    methods: onFeatures(plan.methods),
     shots: plan.shots,
     seeds: plan.seeds,
     knnVote: 'similarity',

@@ -14,6 +14,11 @@ const COMMANDS: { name: string; summary: string; load(): Promise<Command> }[] = 
     load: async () => (await import('./commands/compare.ts')).compare,
   },
   {
+    name: 'finetune',
+    summary: "Trains a model's own weights on a folder and saves it as a model.",
+    load: async () => (await import('./commands/finetune.ts')).finetune,
+  },
+  {
     name: 'import',
     summary: 'Reads a folder of images (or a CSV/JSON list of path,label[,split]) and says what it found.',
     load: async () => (await import('./commands/import.ts')).importCommand,

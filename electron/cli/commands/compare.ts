@@ -1,6 +1,7 @@
 // `lab compare`: the main job. Embeds a folder, fits every method at every shot count and seed, writes the report.
 import path from 'node:path';
 import { type Dataset, LabError } from '../../../shared/contract.ts';
+import type { FinetuneSettings } from '../../../shared/finetune.ts';
 import type { Report } from '../../../shared/report.ts';
 import { type Outcome, storedOutcome } from '../../engine/report/outcome.ts';
 import { type Command, EXIT, flag, fraction, only, text, texts, UsageError, type Values, whole } from '../command.ts';
@@ -17,6 +18,7 @@ import {
 } from '../inputs.ts';
 import { makeFolder, missing, resultTable, writeOutputs } from '../output.ts';
 import { type Session, withLab } from '../session.ts';
+import { readTraining, trainingOptions } from '../training.ts';
 
 const OUT = 'lab-report';
 
@@ -24,13 +26,17 @@ export const compare: Command = {
   usage: 'DIR | LIST.csv | demo | --features X.npy --labels Y.csv',
   help: `  --model ID|PATH     a backbone, by id (lab models) or folder; ID:OUTPUT picks an output; several may be given
                       (default: hog, which is built in and not pretrained)
-  --methods A,B       zero-shot, nearest-mean, knn, linear-probe, discriminant (default: all that apply)
+  --methods A,B       on frozen features: zero-shot, nearest-mean, knn, linear-probe, discriminant, zs-probe, clap
+                      (default: all of these that apply); training the encoder, which takes minutes a row: fine-tune,
+                      last-blocks, lora, biases, lp-ft, flyp
   --shots 1,2,all     labelled images per class (default: 1,2,4,8,16)
   --seeds N           draws of the labelled images (default: 5)
   --templates T       captions with {} for the class: a text, a file with one a line, or a built-in set; several may be given
   --class-names FILE  words for captions: JSON {class: words}, a list in the order of the classes, or CSV class,words
   --test-dir DIR      the test images, by class; without it the folder's test/ is used where there is one
   --test-fraction F   draw this share of each class as the test (default: 0.2 where the folder has no test split)
+  --epochs E, --lr X, --batch B, --augment none|flip|crop|strong
+                      for the methods that train (default: each method's own)
   --device D          cpu, webgpu, cuda, dml, coreml or auto
   --threads N         (default: all cores)
   --out DIR           where report.json, predictions.csv, chart.svg, chart.png, report.html go (default: ${OUT})
@@ -58,6 +64,7 @@ Exit code: 0 when every row asked for is there, 3 when some are missing (said on
     'class-names': { type: 'string' },
     'test-dir': { type: 'string' },
     'test-fraction': { type: 'string' },
+    ...trainingOptions,
     device: { type: 'string' },
     threads: { type: 'string' },
     out: { type: 'string' },
@@ -91,6 +98,7 @@ export type Plan = {
   device: string | undefined;
   templates: string[];
   testFraction: number | undefined;
+  training: FinetuneSettings;
 };
 
 /** Everything that can be wrong about the options is found before anything is opened. */
@@ -108,6 +116,7 @@ function readPlan(values: Values): Plan {
     threads: whole(values, 'threads', 0),
     device: readDevice(values),
     templates: readTemplates(texts(values, 'templates')),
+    training: readTraining(values),
     testFraction: fraction(values, 'test-fraction', text(values, 'features') !== undefined),
   };
 }
@@ -133,6 +142,7 @@ async function compareImages(session: Session, source: string, plan: Plan, value
     shots: plan.shots,
     seeds: plan.seeds,
     templates: plan.templates,
+    training: plan.training,
     classNames: wordsByClass(
       words,
       dataset.classes.map((one) => one.name),

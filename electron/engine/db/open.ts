@@ -4,9 +4,10 @@ import path from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { LabError } from '../../../shared/contract.ts';
 import { sql as initial } from './migrations/0001-initial.ts';
+import { sql as finetune } from './migrations/0002-finetune.ts';
 
 /** In order; the index of the next one to run is the file's user_version. */
-const MIGRATIONS = [initial];
+const MIGRATIONS = [initial, finetune];
 
 const CACHE_SCHEMA = `
 CREATE TABLE IF NOT EXISTS feature (

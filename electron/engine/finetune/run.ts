@@ -25,6 +25,8 @@ export type RunInput = {
   train: Int32Array;
   validation: Int32Array;
   head: Head;
+  /** The output with the model's own classes, where a control set is told apart by them. */
+  own: string | null;
   seed: number;
   threads: number;
   device: string;
@@ -83,7 +85,7 @@ export function classifierSpec(input: RunInput): ClassifierSpec {
   const vision = folder.vision;
   if (!vision) throw new LabError('unsupported', `${name} takes no images, so there is nothing to fine-tune on them.`);
   const { pixels, preprocessing } = vision;
-  if (channelsLast(pixels) || pixels.type === 'uint8' || preprocessing.bgr)
+  if (channelsLast(pixels) || pixels.type === 'uint8')
     throw new LabError(
       'unsupported',
       `${name} takes its pixels in an unusual order (${pixels.type} [${pixels.shape}]), which the lab embeds but does not train. Use its PyTorch-style export.`,
@@ -100,6 +102,7 @@ export function classifierSpec(input: RunInput): ClassifierSpec {
     inputs: shapes,
     pixels: pixels.name,
     feature: { tensor: output.tensor, pool: output.pool },
+    own: input.own,
     head: input.head,
     mode: modeOf(input.method, input.settings),
     seed: input.seed,
@@ -244,7 +247,11 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
     seconds: before + (Date.now() - begun) / 1000,
     peakBytes: Math.max(peakBytes, process.resourceUsage().maxRSS * 1024),
     bestFile,
-    predict: (wanted) => plain(Array.from(wanted, (i) => files[i]!), 'weights'),
+    predict: (wanted) =>
+      plain(
+        Array.from(wanted, (i) => files[i]!),
+        'weights',
+      ),
     predictFiles: (wanted) => plain(wanted, 'weights'),
   };
 }
@@ -261,7 +268,12 @@ function isBetter(now: { accuracy: number; loss: number } | null, best: Progress
   return now.accuracy > best.accuracy || (now.accuracy === best.accuracy && now.loss < best.loss);
 }
 
-type Rows = { logits: Float32Array; features: Float32Array; failures: Map<number, string> };
+type Rows = {
+  logits: Float32Array;
+  features: Float32Array;
+  own: Float32Array | null;
+  failures: Map<number, string>;
+};
 type Forward = (files: string[], weights: 'weights' | 'average') => Promise<Rows>;
 
 /** Runs files without augmentation; rows of those that cannot be decoded are of an empty image, and listed. */
@@ -273,6 +285,7 @@ function plainForward(thread: TrainThread, images: ImagePool, input: RunInput, s
     const failures = new Map<number, string>();
     let logits: Float32Array | null = null;
     let features: Float32Array | null = null;
+    let own: Float32Array | null = null;
     let from = 0;
     for await (const { pixels, failures: failed } of batches.plain(files)) {
       for (const { index, reason } of failed) failures.set(index, reason);
@@ -281,11 +294,16 @@ function plainForward(thread: TrainThread, images: ImagePool, input: RunInput, s
       logits ??= new Float32Array(files.length * c);
       features ??= new Float32Array(files.length * d);
       const rows = Math.min(batch, files.length - from);
+      if (out.own) {
+        const o = out.own.length / batch;
+        own ??= new Float32Array(files.length * o);
+        own.set(out.own.subarray(0, rows * o), from * o);
+      }
       logits.set(out.logits.subarray(0, rows * c), from * c);
       features.set(out.features.subarray(0, rows * d), from * d);
       from += rows;
     }
-    return { logits: logits ?? new Float32Array(0), features: features ?? new Float32Array(0), failures };
+    return { logits: logits ?? new Float32Array(0), features: features ?? new Float32Array(0), own, failures };
   };
 }
 

@@ -31,8 +31,8 @@ export type TrainAnswer = {
   plan: PlanInfo;
   start: null;
   step: StepResult;
-  /** [batch, classes] and [batch, dim]. */
-  forward: { logits: Float32Array; features: Float32Array };
+  /** [batch, classes], [batch, dim], and [batch, own classes] where they were asked for. */
+  forward: { logits: Float32Array; features: Float32Array; own: Float32Array | null };
   checkpoint: null;
   resume: Record<string, string>;
   keep: null;

@@ -2,26 +2,30 @@
 // Rows are stored as they come, so that a resumed job fits only what is missing.
 import type { z } from 'zod';
 import { type CompareParams, compareParams, LabError } from '../../../shared/contract.ts';
-import { METHOD_IDS, type Omission, type ReportModel, type ResultRow } from '../../../shared/report.ts';
+import {
+  FEATURE_METHOD_IDS,
+  METHOD_IDS,
+  type Omission,
+  type ReportModel,
+  type ResultRow,
+} from '../../../shared/report.ts';
 import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
-import type { Engine } from '../context.ts';
+import { type Drawn, drawItems } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
-import { classNames, type DatasetItem, datasetItems, getDataset } from '../datasets/store.ts';
-import { type GridModel, runGrid } from '../methods/grid.ts';
+import { type DatasetItem, getDataset } from '../datasets/store.ts';
+import { type GridModel, type GridRow, runGrid } from '../methods/grid.ts';
 import { embedItems } from '../models/embed-dataset.ts';
 import type { Embedder } from '../models/embedder.ts';
 import { classTextFeatures } from '../models/text-features.ts';
 import { LAB_VERSION } from '../program.ts';
 import { environmentOf } from '../report/environment.ts';
 import { buildReport } from '../report/report.ts';
-import { resultRows, storeRow, type TestItem } from '../report/rows.ts';
+import { type RowKey, resultRows, storeRow, type TestItem } from '../report/rows.ts';
+import { planTrained, runTrained } from './compare-trained.ts';
 import { defineJob, type JobContext } from './kind.ts';
 
 const PUSH_EVERY_MS = 200;
 const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
-
-/** What the comparison works on once the dataset has been read. */
-type Drawn = { items: DatasetItem[]; classes: string[]; excluded: { path: string; reason: string }[] };
 
 export const compareJob = defineJob<CompareParams>({
   params: compareParams as z.ZodType<CompareParams>,
@@ -87,50 +91,12 @@ export const compareJob = defineJob<CompareParams>({
   },
 });
 
+/** Methods that look at no caption even where there is a text side. */
+const TEXTLESS = new Set<string>(['nearest-mean', 'knn', 'linear-probe', 'discriminant', 'lp-ft']);
+
 /** One name per backbone and chosen output, as rows carry it. */
 export const modelKey = (choice: { id: string; output?: string | undefined }): string =>
   choice.output ? `${choice.id}:${choice.output}` : choice.id;
-
-/**
- * The dataset's usable items with their classes. A test item whose content is also in train is left out, with the reason; so is
- * a class without any usable item, such as an empty folder, which would otherwise leave no row that every class can fill.
- */
-function drawItems(engine: Engine, params: CompareParams): Drawn {
-  const dataset = getDataset(engine.db, params.datasetId);
-  if (dataset.state === 'importing')
-    throw new LabError(
-      'conflict',
-      `${dataset.name} is still being imported. Start the comparison when the import has ended.`,
-    );
-  const { items, excluded } = datasetItems(engine.db, params.datasetId, { keepLeaks: params.keepLeaks });
-  const classes = classNames(engine.db, params.datasetId);
-  const labelled = items.filter((item) => item.label >= 0);
-  const present = new Set(labelled.map((item) => item.label));
-  if (present.size < 2)
-    throw new LabError(
-      'bad-request',
-      `${dataset.name} has ${present.size === 0 ? 'no labelled images' : 'images of one class only'}. A comparison needs at least two classes: one sub-folder each, or a list of path,label.`,
-    );
-  if (!labelled.some((item) => item.split === 'test'))
-    throw new LabError(
-      'bad-request',
-      `${dataset.name} has no test items. Set a split under Data (stratified by seed, or folders train/ and test/).`,
-    );
-  if (!labelled.some((item) => item.split === 'train'))
-    throw new LabError('bad-request', `${dataset.name} has no training items. Set a split under Data.`);
-  const held = [...present].sort((a, b) => a - b);
-  const indexOf = new Map(held.map((label, index) => [label, index]));
-  return {
-    items: items.map((item) => ({ ...item, label: indexOf.get(item.label) ?? -1 })),
-    classes: held.map((label) => classes[label]!),
-    excluded: [
-      ...excluded,
-      ...classes
-        .filter((_, label) => !present.has(label))
-        .map((name) => ({ path: name, reason: 'the class has no usable image' })),
-    ],
-  };
-}
 
 /** What a class is called in captions: as the user wrote it, else its folder's name with _ and - as spaces. */
 const captionNames = (classes: string[], own: Record<string, string>): string[] =>
@@ -163,7 +129,7 @@ async function embedWith(
     progress: (done, total) => job.progress(done, total, `embedding with ${key}`, 'images'),
   });
   for (const { id, reason } of embedded.failures) failed.set(id, reason);
-  const wantsText = params.methods.length === 0 || params.methods.includes('zero-shot');
+  const wantsText = params.methods.length === 0 || params.methods.some((method) => !TEXTLESS.has(method));
   const text = embedder.text && wantsText ? await classTextFeatures(embedder, names, templates, signal) : undefined;
   return {
     id: key,
@@ -206,37 +172,50 @@ async function fitAll(
     last = Date.now();
   };
 
-  const { omitted, expected } = await runGrid(
-    {
-      classes: drawn.classes,
-      labels: Int32Array.from(drawn.items, (item) => (failed.has(item.id) ? -1 : item.label)),
-      split: Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : 255)),
-      models,
-      methods: params.methods,
-      shots: params.shots,
-      seeds: params.seeds,
-      knnVote: params.knnVote,
-      knnIndex: params.knnIndex,
-      ...(params.threads ? { threads: params.threads } : {}),
-    },
-    {
-      signal,
-      has: (key) => have.has(rowKey(key)),
-      onProgress: (done, total) => {
-        setExpected.run(total, comparisonId);
-        job.progress(done, total, 'fitting', 'fits');
-      },
-      onRow({ predicted, probability, ...row }) {
-        storeRow(engine.db, comparisonId, row, Uint16Array.from(predicted), probability);
-        fresh.push(row);
-        if (Date.now() - last >= PUSH_EVERY_MS) announce();
-      },
-    },
-  );
+  const labels = Int32Array.from(drawn.items, (item) => (failed.has(item.id) ? -1 : item.label));
+  const split = Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : 255));
+  const onFeatures = FEATURE_METHOD_IDS.filter((id) => params.methods.includes(id));
+  const trained = planTrained({ params, drawn, models, labels, split });
+  const onRow = ({ predicted, probability, ...row }: GridRow) => {
+    storeRow(engine.db, comparisonId, row, Uint16Array.from(predicted), probability);
+    fresh.push(row);
+    if (Date.now() - last >= PUSH_EVERY_MS) announce();
+  };
+  const has = (key: RowKey) => have.has(rowKey(key));
+  const grid =
+    params.methods.length > 0 && onFeatures.length === 0
+      ? { omitted: [], expected: 0 }
+      : await runGrid(
+          {
+            classes: drawn.classes,
+            labels,
+            split,
+            models,
+            methods: onFeatures,
+            shots: params.shots,
+            seeds: params.seeds,
+            knnVote: params.knnVote,
+            knnIndex: params.knnIndex,
+            ...(params.threads ? { threads: params.threads } : {}),
+          },
+          {
+            signal,
+            has,
+            onProgress: (done, total) => {
+              setExpected.run(total + trained.rows.length, comparisonId);
+              job.progress(done, total, 'fitting', 'fits');
+            },
+            onRow,
+          },
+        );
+  setExpected.run(grid.expected + trained.rows.length, comparisonId);
+  const left = await runTrained(trained, { comparisonId, params, drawn, models, labels, split, job, has, onRow });
   announce();
-  setExpected.run(expected, comparisonId);
-  return omitted;
+  return [...grid.omitted, ...trained.omitted.filter((one) => !isListed(one, grid.omitted)), ...left];
 }
+
+const isListed = (one: Omission, list: Omission[]) =>
+  list.some(({ method, shots, reason }) => method === undefined && shots === one.shots && reason === one.reason);
 
 const rowKey = (row: { method: string; model: string; shots: number | 'all'; seed: number | null }): string =>
   `${row.method}|${row.model}|${row.shots}|${row.seed}`;

@@ -2,6 +2,9 @@
 import type { z } from 'zod';
 import type { Engine, Log } from '../context.ts';
 
+/** Why a job's signal is aborted when the user cancels it; at shutdown there is another reason. */
+export const CANCELLED = 'Cancelled.';
+
 export type JobContext = {
   jobId: number;
   /** Aborted by cancel and at shutdown: check it once a step (`signal.throwIfAborted()`). */

@@ -3,6 +3,7 @@ import type { JobKind } from '../../../shared/contract.ts';
 import { compareJob } from './compare.ts';
 import { downloadJob } from './download.ts';
 import { embedJob } from './embed.ts';
+import { finetuneJob } from './finetune.ts';
 import { importJob } from './import.ts';
 import type { JobKindDef } from './kind.ts';
 import { rescanJob } from './rescan.ts';
@@ -14,5 +15,6 @@ export const jobKinds = {
   verify: verifyJob,
   embed: embedJob,
   compare: compareJob,
+  finetune: finetuneJob,
   download: downloadJob,
 } as const satisfies Record<JobKind, JobKindDef<unknown>>;

@@ -11,7 +11,7 @@ import {
 } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
 import { asSpaceError } from '../datasets/roots.ts';
-import type { JobContext, JobKindDef } from './kind.ts';
+import { CANCELLED, type JobContext, type JobKindDef } from './kind.ts';
 import { createPace, type Pace } from './progress.ts';
 
 type Row = {
@@ -254,7 +254,7 @@ export function createJobQueue(
     cancel(id) {
       const job = get(id);
       const live = running.get(id);
-      if (live) live.controller.abort(new LabError('cancelled', 'Cancelled.'));
+      if (live) live.controller.abort(new LabError('cancelled', CANCELLED));
       else if (job.status === 'queued' || job.status === 'paused' || job.status === 'interrupted') {
         sql.end.run('cancelled', null, null, Date.now(), id);
         return announce(id);

@@ -3,7 +3,13 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { LabError } from '../../../shared/contract.ts';
 import { drawSeed, planDraw, TEST, UNUSED } from '../../../shared/protocol.ts';
-import { METHOD_IDS, type MethodId, type Omission, type ResultRow, type Shots } from '../../../shared/report.ts';
+import {
+  FEATURE_METHOD_IDS,
+  type FeatureMethodId,
+  type Omission,
+  type ResultRow,
+  type Shots,
+} from '../../../shared/report.ts';
 import type { FitTask } from '../workers/fit-worker.ts';
 import { workerPool } from '../workers/pool.ts';
 import { METHODS } from './table.ts';
@@ -30,7 +36,7 @@ export type GridInput = {
   split: Uint8Array;
   models: GridModel[];
   /** Empty: every method that applies. */
-  methods: MethodId[];
+  methods: FeatureMethodId[];
   shots: Shots[];
   /** Seeds 0 .. seeds-1. */
   seeds: number;
@@ -40,7 +46,7 @@ export type GridInput = {
   threads?: number;
 };
 
-export type RowKey = { method: MethodId; model: string; shots: Shots; seed: number | null };
+export type RowKey = { method: FeatureMethodId; model: string; shots: Shots; seed: number | null };
 
 /** A result with its predictions, aligned with `testItems(input)`: class index, and the probability given to it. */
 export type GridRow = ResultRow & { predicted: Int32Array; probability: Float32Array };
@@ -126,28 +132,27 @@ async function shareNormalised(
 
 /** The rows to compute, in the order they are: zero-shot, then few shots before many, so that a chart grows to the right. */
 function planRows(input: GridInput, shots: Shots[], omitted: Omission[]): RowKey[] {
-  const asked = METHOD_IDS.filter((id) => input.methods.length === 0 || input.methods.includes(id));
+  const asked = FEATURE_METHOD_IDS.filter((id) => input.methods.length === 0 || input.methods.includes(id));
+  const applies = (method: FeatureMethodId, { text }: GridModel) => !METHODS[method].needsText || text !== undefined;
   const keys: RowKey[] = [];
-  for (const { id: model, text } of input.models) {
-    for (const method of asked.filter((id) => !METHODS[id].learns)) {
-      if (METHODS[method].needsText && !text) {
+  for (const model of input.models) {
+    for (const method of asked) {
+      if (!applies(method, model)) {
         if (input.methods.length > 0)
           omitted.push({
             method,
-            model,
-            shots: 0,
-            reason: `${model} has no text side, which ${METHODS[method].name} needs.`,
+            model: model.id,
+            ...(METHODS[method].learns ? {} : { shots: 0 }),
+            reason: `${model.id} has no text side, which ${METHODS[method].name} needs.`,
           });
-      } else keys.push({ method, model, shots: 0, seed: null });
+      } else if (!METHODS[method].learns) keys.push({ method, model: model.id, shots: 0, seed: null });
     }
   }
-  for (const s of shots) {
-    for (let seed = 0; seed < input.seeds; seed++) {
-      for (const { id: model } of input.models) {
-        for (const method of asked.filter((id) => METHODS[id].learns)) keys.push({ method, model, shots: s, seed });
-      }
-    }
-  }
+  for (const s of shots)
+    for (let seed = 0; seed < input.seeds; seed++)
+      for (const model of input.models)
+        for (const method of asked)
+          if (METHODS[method].learns && applies(method, model)) keys.push({ method, model: model.id, shots: s, seed });
   return keys;
 }
 

@@ -3,7 +3,7 @@
 import { createLogistic, type LogisticFit } from '../numeric/logistic.ts';
 import { dotAll, softmaxRows } from '../numeric/matrix.ts';
 import { best, type Candidate, compare, judge } from './choose.ts';
-import type { Method, Prediction } from './method.ts';
+import type { Method, MethodData, Prediction } from './method.ts';
 
 const STRENGTHS = [1e-6, 1e-4, 1e-2, 1, 1e2, 1e4, 1e6];
 const HALVINGS = 8;
@@ -39,27 +39,41 @@ export function searchStrength(evaluate: (C: number) => Candidate): Candidate {
   return best([...seen.values()]);
 }
 
+/** The probe itself: C by validation, or scikit-learn's default where there are no validation items. */
+export function fitProbe({
+  train,
+  validation,
+  dim,
+  classes,
+}: Pick<MethodData, 'train' | 'validation' | 'dim' | 'classes'>): LogisticFit {
+  const problem = createLogistic(train.x, train.labels, dim, classes);
+  const n = validation.labels.length;
+  const fits = new Map<number, LogisticFit>();
+  const solve = (C: number): LogisticFit => {
+    const fit = problem.solve(C);
+    fits.set(C, fit);
+    return fit;
+  };
+  const C =
+    n > 0
+      ? searchStrength((value) =>
+          judge(value, predict(solve(value), validation.x, n, dim, classes), validation, classes),
+        ).value
+      : DEFAULT_C;
+  return fits.get(C) ?? solve(C);
+}
+
 export const linearProbe: Method = {
   id: 'linear-probe',
   name: 'Linear probe',
   learns: true,
   needsText: false,
-  fit({ train, validation, dim, classes }) {
-    const problem = createLogistic(train.x, train.labels, dim, classes);
-    const n = validation.labels.length;
-    const fits = new Map<number, LogisticFit>();
-    const solve = (C: number): LogisticFit => {
-      const fit = problem.solve(C);
-      fits.set(C, fit);
-      return fit;
+  fit(data) {
+    const chosen = fitProbe(data);
+    return {
+      choice: { C: chosen.C },
+      validated: data.validation.labels.length > 0,
+      predict: (x, rows) => predict(chosen, x, rows, data.dim, data.classes),
     };
-    const C =
-      n > 0
-        ? searchStrength((value) =>
-            judge(value, predict(solve(value), validation.x, n, dim, classes), validation, classes),
-          ).value
-        : DEFAULT_C;
-    const chosen = fits.get(C) ?? solve(C);
-    return { choice: { C }, validated: n > 0, predict: (x, rows) => predict(chosen, x, rows, dim, classes) };
   },
 };

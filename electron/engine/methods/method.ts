@@ -1,6 +1,6 @@
 // What a way of adapting a frozen backbone is: something fitted on a few labelled features that then gives class probabilities.
 // A new method is one file with its formula and source, and one line in table.ts.
-import type { MethodId } from '../../../shared/report.ts';
+import type { FeatureMethodId } from '../../../shared/report.ts';
 
 /** Unit-length features [labels.length, dim] and their class indices. */
 export type Sample = { x: Float32Array; labels: Int32Array };
@@ -31,7 +31,7 @@ export type Fitted = {
 };
 
 export type Method = {
-  id: MethodId;
+  id: FeatureMethodId;
   name: string;
   /** False: it learns nothing from training items, so it is one row with 0 shots. */
   learns: boolean;

@@ -27,6 +27,10 @@ export type ModelStore = {
   get(idOrPath: string): Promise<ModelInfo>;
   /** Device and threads default to the settings. */
   embedder(idOrPath: string, options?: EmbedderOptions): Promise<Embedder>;
+  /** What a model's folder holds, for those who need its files. Throws as `embedder` does, and for hog. */
+  folder(idOrPath: string): Promise<{ info: ModelInfo; folder: ModelFolder }>;
+  /** The execution provider that a choice such as 'auto' (or the settings') comes to. */
+  device(choice?: string): Promise<string>;
   providers(): Promise<ProviderReport[]>;
   /** What the device 'auto' came to; null while that is unknown. `find`: find out, which takes a second of computing. */
   autoDevice(find: boolean): string | null;
@@ -114,17 +118,26 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     }
   }
 
+  async function open(idOrPath: string): Promise<{ info: ModelInfo; folder: ModelFolder }> {
+    const info = await get(idOrPath);
+    if (info.family === 'hog')
+      throw new LabError('unsupported', 'hog is computed, not learnt: it has no weights to train. Choose a model.');
+    if (!info.installed || !info.path)
+      throw new LabError('not-found', `${info.name} is not on this machine yet. Download it under Models first.`);
+    const known = catalog.find((entry) => entry.id === info.id);
+    const { model, problem } = preferred(read(info.path), known);
+    if (!model) throw new LabError('bad-request', problem ?? `${info.path} cannot be read.`);
+    return { info, folder: { ...model, scale: model.scale ?? known?.scale ?? null } };
+  }
+
   return {
     list,
     get,
+    folder: open,
+    device: (choice) => sessions.device(choice ?? options.settings().device),
     async embedder(idOrPath, { output, device, threads } = {}) {
-      const info = await get(idOrPath);
-      if (info.family === 'hog') return hogEmbedder(options.images);
-      if (!info.installed || !info.path)
-        throw new LabError('not-found', `${info.name} is not on this machine yet. Download it under Models first.`);
-      const known = catalog.find((entry) => entry.id === info.id);
-      const { model, problem } = preferred(read(info.path), known);
-      if (!model) throw new LabError('bad-request', problem ?? `${info.path} cannot be read.`);
+      if ((await get(idOrPath)).family === 'hog') return hogEmbedder(options.images);
+      const { info, folder: model } = await open(idOrPath);
       if (!model.vision)
         throw new LabError(
           'unsupported',
@@ -133,7 +146,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
       const settings = options.settings();
       return onnxEmbedder({
         info,
-        folder: { ...model, scale: model.scale ?? known?.scale ?? null },
+        folder: model,
         sessions,
         images: options.images,
         hash: await modelHash(model.vision, dirs.cache),

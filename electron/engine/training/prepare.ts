@@ -85,12 +85,14 @@ function refuse(model: ModelProto, file: string): void {
     );
 }
 
+/** A value inside the graph may be asked for too. */
 function keepOutputs(model: ModelProto, names: readonly string[], file: string): void {
   const { graph } = model;
+  const made = new Set(graph.node.flatMap((node) => node.output ?? []));
   for (const name of names)
-    if (!graph.output.some((o) => o.name === name))
+    if (!made.has(name) && !graph.output.some((o) => o.name === name))
       throw new TrainingError(`${file} has no output ${name}; it gives ${graph.output.map((o) => o.name).join(', ')}.`);
-  graph.output = graph.output.filter((o) => names.includes(o.name));
+  graph.output = names.map((name) => graph.output.find((o) => o.name === name) ?? { name });
 }
 
 /** A model (or a part of it) stored in half precision is computed in single precision while it trains. */

@@ -1,6 +1,6 @@
 // A thread that fits one method on one backbone, one shot count and one seed. Features are shared memory, never copied whole.
 import { metricsOf } from '../../../shared/metrics.ts';
-import type { MethodId, Shots } from '../../../shared/report.ts';
+import type { FeatureMethodId, Shots } from '../../../shared/report.ts';
 import type { GridRow } from '../methods/grid.ts';
 import type { Sample } from '../methods/method.ts';
 import { METHODS } from '../methods/table.ts';
@@ -8,7 +8,7 @@ import { gatherRows } from '../numeric/matrix.ts';
 import './priority.ts';
 
 export type FitTask = {
-  method: MethodId;
+  method: FeatureMethodId;
   model: string;
   shots: Shots;
   seed: number | null;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type GridInput, type GridRow, runGrid, testItems } from '../../../electron/engine/methods/grid.ts';
 import { metricsOf } from '../../../shared/metrics.ts';
 import { drawSeed, planDraw, randomOf, TEST, TRAIN, UNUSED } from '../../../shared/protocol.ts';
-import { METHOD_IDS } from '../../../shared/report.ts';
+import { FEATURE_METHOD_IDS } from '../../../shared/report.ts';
 
 const CLASSES = ['rose', 'tulip', 'lily', 'iris'];
 
@@ -49,8 +49,8 @@ describe('the grid', () => {
     const { rows, expected, omitted } = await collect(input, {
       onProgress: (done, total) => progress.push([done, total]),
     });
-    expect([rows.length, expected, omitted]).toEqual([1 + 4 * 3 * 2, 25, []]);
-    expect(progress).toEqual(Array.from({ length: 26 }, (_, i) => [i, 25]));
+    expect([rows.length, expected, omitted]).toEqual([1 + 6 * 3 * 2, 37, []]);
+    expect(progress).toEqual(Array.from({ length: 38 }, (_, i) => [i, 37]));
     const test = testItems(input);
     for (const row of rows) {
       expect(row.predicted.length).toBe(test.length);
@@ -168,14 +168,15 @@ describe('the grid', () => {
     const huge = { ...input, knnVote: 'similarity' as const, models: [{ ...input.models[0]!, scale: Number.NaN }] };
     const { rows, omitted } = await collect({
       ...huge,
-      methods: [...METHOD_IDS],
+      methods: [...FEATURE_METHOD_IDS],
       shots: [1],
       seeds: 1,
       classes: [...CLASSES],
     });
-    // A scale that is not a number spoils zero-shot's probabilities alone; it must not stop the rest.
-    expect(rows.filter((r) => r.method !== 'zero-shot').length).toBe(4);
-    expect(rows.length + omitted.length).toBe(5);
+    // A scale that is not a number spoils the probabilities of what rests on captions; it must not stop the rest.
+    const onText = ['zero-shot', 'zs-probe', 'clap'];
+    expect(rows.filter((r) => !onText.includes(r.method)).length).toBe(4);
+    expect(rows.length + omitted.length).toBe(7);
   });
 });
 

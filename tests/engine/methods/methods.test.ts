@@ -12,7 +12,7 @@ import { gatherRows, normaliseRows } from '../../../electron/engine/numeric/matr
 import { exactIndex } from '../../../electron/engine/numeric/neighbours.ts';
 import { accuracyOf, argmax, logLossOf } from '../../../shared/metrics.ts';
 import { randomOf } from '../../../shared/protocol.ts';
-import { METHOD_IDS } from '../../../shared/report.ts';
+import { FEATURE_METHOD_IDS } from '../../../shared/report.ts';
 import {
   CLASSES,
   DIM,
@@ -48,8 +48,8 @@ const valOf = (seed: number, shots: number) => Int32Array.from(splits.splits[`se
 const saidOf = (probabilities: Float64Array) => test.map((_, i) => argmax(probabilities, i, CLASSES));
 
 it('has a method for every id, under its own id', () => {
-  expect(Object.keys(METHODS).sort()).toEqual([...METHOD_IDS].sort());
-  for (const id of METHOD_IDS) expect(METHODS[id].id).toBe(id);
+  expect(Object.keys(METHODS).sort()).toEqual([...FEATURE_METHOD_IDS].sort());
+  for (const id of FEATURE_METHOD_IDS) expect(METHODS[id].id).toBe(id);
 });
 
 describe('choice by validation', () => {

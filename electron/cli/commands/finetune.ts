@@ -1,0 +1,173 @@
+// `lab finetune`: trains a model's own weights on a folder, says what it gained and lost, saves it as a model of its own.
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { LabError } from '../../../shared/contract.ts';
+import { FINETUNE_METHOD_IDS, type FinetuneMethodId, type FinetuneReport } from '../../../shared/finetune.ts';
+import { type Command, EXIT, flag, list, only, text, texts, UsageError, type Values, whole } from '../command.ts';
+import { openDataset } from '../datasets.ts';
+import {
+  modelParents,
+  readClassNames,
+  readDevice,
+  readShots,
+  readTemplates,
+  resolveModel,
+  wordsByClass,
+} from '../inputs.ts';
+import { type Session, withLab } from '../session.ts';
+import { furtherOptions, readTraining, trainingOptions } from '../training.ts';
+
+export const finetune: Command = {
+  usage: 'DIR --model ID|PATH --out MODELDIR',
+  help: `  --model ID|PATH     the model to train, by id (lab models) or folder; ID:OUTPUT picks the feature
+  --method M          ${FINETUNE_METHOD_IDS.join(', ')} (default: fine-tune)
+  --shots N|all       labelled images per class to train on (default: all)
+  --seed S            of the draw, the order and the augmentation (default: 0)
+  --out MODELDIR      the new model, a folder in the Hugging Face ONNX layout; it must not exist yet
+  --wise A            weights between before (0) and after (1) to save (default: 1)
+  --epochs E, --lr X, --batch B, --augment none|flip|crop|strong
+                      (default: each method's own)
+  --micro-batch N, --head-lr X, --weight-decay X, --warmup F, --clip X, --ema X, --smoothing X, --block-rate X, --patience N
+                      images at once, the head's rate, and so on; see README
+  --blocks K          last-blocks: how many
+  --rank R, --alpha A, --targets q,k,v,o,mlp,all, --dropout P
+                      lora
+  --control DIR       images of other things: what the model could tell apart before, and still can
+  --control-labels a,b,c
+                      words for the control set's classes, in their order (default: the folders' names)
+  --templates T, --class-names FILE
+                      captions, as in lab compare
+  --device D, --threads N
+  --json              print the run's report on stdout
+
+One label per image: multi-label and regression heads are not trained here.
+`,
+  examples: [
+    'finetune ~/flowers --model clip-vit-base-patch32 --method lora --shots 16 --out flowers-lora',
+    'finetune ~/flowers --model mobilenet-v2-imagenet --epochs 10 --control ~/animals --out flowers-mobilenet --json',
+  ],
+  options: {
+    model: { type: 'string' },
+    method: { type: 'string' },
+    shots: { type: 'string' },
+    seed: { type: 'string' },
+    out: { type: 'string' },
+    wise: { type: 'string' },
+    ...trainingOptions,
+    ...furtherOptions,
+    control: { type: 'string' },
+    'control-labels': { type: 'string' },
+    templates: { type: 'string', multiple: true },
+    'class-names': { type: 'string' },
+    device: { type: 'string' },
+    threads: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  async run(positionals, values) {
+    const source = only(positionals, 'The folder', 'finetune');
+    const model = text(values, 'model');
+    if (model === undefined) throw new UsageError('--model is missing: fine-tuning needs a model. See: lab models');
+    const out = text(values, 'out');
+    if (out !== undefined && existsSync(out) && readdirSync(out).length > 0)
+      throw new UsageError(`--out ${out}: there is something there already. Name a new folder.`);
+    const plan = readPlan(values);
+    return withLab(values, (session) => run(session, source, model, out, plan, values), {
+      modelsDirs: modelParents([model]),
+    });
+  },
+};
+
+function readPlan(values: Values) {
+  const given = text(values, 'method') ?? 'fine-tune';
+  const method = FINETUNE_METHOD_IDS.find((id) => id === given);
+  if (!method)
+    throw new UsageError(`--method: there is no method "${given}". There are: ${FINETUNE_METHOD_IDS.join(', ')}.`);
+  const [shots = 'all', ...more] = readShots(text(values, 'shots') ?? 'all');
+  if (more.length > 0) throw new UsageError('--shots takes one number here, or all.');
+  const wise = Number(text(values, 'wise') ?? 1);
+  if (!(wise >= 0 && wise <= 1))
+    throw new UsageError(`--wise ${text(values, 'wise')}: a number from 0 to 1 is needed.`);
+  const labels = list(text(values, 'control-labels') ?? '');
+  if (labels.length > 0 && text(values, 'control') === undefined)
+    throw new UsageError('--control-labels goes with --control.');
+  return {
+    method: method as FinetuneMethodId,
+    shots,
+    seed: whole(values, 'seed', 0) ?? 0,
+    wise,
+    labels,
+    settings: readTraining(values),
+    templates: readTemplates(texts(values, 'templates')),
+    device: readDevice(values),
+    threads: whole(values, 'threads', 0),
+  };
+}
+
+async function run(
+  session: Session,
+  source: string,
+  modelGiven: string,
+  out: string | undefined,
+  plan: ReturnType<typeof readPlan>,
+  values: Values,
+): Promise<number> {
+  const { client, progress } = session;
+  const model = await resolveModel(session, modelGiven);
+  const dataset = await openDataset(session, { source });
+  const controlDir = text(values, 'control');
+  const control = controlDir === undefined ? null : await openDataset(session, { source: controlDir });
+  const namesFile = text(values, 'class-names');
+  const { finetuneId, job } = await client.call('finetune.start', {
+    datasetId: dataset.id,
+    model,
+    method: plan.method,
+    shots: plan.shots,
+    seed: plan.seed,
+    settings: plan.settings,
+    templates: plan.templates,
+    classNames: wordsByClass(
+      namesFile === undefined ? {} : readClassNames(namesFile),
+      dataset.classes.map((one) => one.name),
+      namesFile ?? '',
+    ),
+    control: control ? { datasetId: control.id, labels: plan.labels } : null,
+    ...(plan.device === undefined ? {} : { device: plan.device }),
+    ...(plan.threads === undefined ? {} : { threads: plan.threads }),
+  });
+  await session.wait(job);
+  const { report } = await client.call('finetune.get', { id: finetuneId });
+  if (!report) throw new LabError('internal', 'The run ended without a report.');
+  if (out !== undefined) await saveTo(session, finetuneId, plan.wise, out);
+  if (flag(values, 'json')) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else process.stdout.write(summary(report, out));
+  if (report.controlProblem) progress.say(report.controlProblem);
+  for (const { path: file, reason } of report.excluded) progress.say(`Left out: ${file}: ${reason}`);
+  return EXIT.ok;
+}
+
+/** Saved under a name of its own first, then moved to where it was asked for. */
+async function saveTo({ client }: Session, id: number, alpha: number, out: string): Promise<void> {
+  const name = `finetune-${id}-${Date.now()}`;
+  const saved = await client.call('finetune.save', { id, alpha, name });
+  cpSync(saved.path!, out, { recursive: true });
+  rmSync(saved.path!, { recursive: true, force: true });
+}
+
+const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+const points = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(100 * value).toFixed(1)}`;
+
+function summary(report: FinetuneReport, out: string | undefined): string {
+  const { test, before, control, epochs, best, counts, seconds } = report;
+  const lines = [
+    `${report.method} of ${report.model.name} on ${report.dataset.name}: ${counts.train} images (${report.shots} a class, seed ${report.seed}), ${percent(test.accuracy)} on ${counts.test} test images`,
+    `  the probe on the same images: ${percent(before.probe)} (${points(test.accuracy - before.probe)})${before.zeroShot === null ? '' : `; zero-shot: ${percent(before.zeroShot)} (${points(test.accuracy - before.zeroShot)})`}`,
+    ...(control
+      ? [
+          `  on the control set ${control.name}: ${percent(control.before)} before, ${percent(control.after)} after (${points(control.after - control.before)})`,
+        ]
+      : []),
+    `  ${report.trainedParameters.toLocaleString('en')} numbers trained, ${epochs.length} epochs, the best was ${best}, ${seconds.toFixed(0)} s on ${report.device}`,
+    ...(out === undefined ? [] : [`Saved to ${path.resolve(out)}.`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,52 @@
+// The options of everything that trains an encoder.
+import { AUGMENTATIONS, type FinetuneSettings, finetuneSettings } from '../../shared/finetune.ts';
+import { list, text, UsageError, type Values } from './command.ts';
+
+export const trainingOptions = {
+  epochs: { type: 'string' },
+  lr: { type: 'string' },
+  batch: { type: 'string' },
+  augment: { type: 'string' },
+} as const;
+
+/** Settings only a run of its own takes. */
+export const furtherOptions = {
+  'micro-batch': { type: 'string' },
+  'head-lr': { type: 'string' },
+  'weight-decay': { type: 'string' },
+  warmup: { type: 'string' },
+  clip: { type: 'string' },
+  ema: { type: 'string' },
+  smoothing: { type: 'string' },
+  'block-rate': { type: 'string' },
+  patience: { type: 'string' },
+  blocks: { type: 'string' },
+  rank: { type: 'string' },
+  alpha: { type: 'string' },
+  targets: { type: 'string' },
+  dropout: { type: 'string' },
+} as const;
+
+const SETTING: Record<string, keyof FinetuneSettings> = {
+  'micro-batch': 'microBatch',
+  'head-lr': 'headLr',
+  'weight-decay': 'weightDecay',
+  'block-rate': 'blockRate',
+};
+
+/** Throws `UsageError` naming the option and what it takes. */
+export function readTraining(values: Values): FinetuneSettings {
+  const given: Record<string, unknown> = {};
+  for (const name of [...Object.keys(trainingOptions), ...Object.keys(furtherOptions)]) {
+    const value = text(values, name);
+    if (value === undefined) continue;
+    const setting = SETTING[name] ?? name;
+    given[setting] = name === 'augment' ? value : name === 'targets' ? list(value) : Number(value);
+    const one = finetuneSettings.safeParse({ [setting]: given[setting] });
+    if (!one.success)
+      throw new UsageError(
+        `--${name} ${value}: ${name === 'augment' ? `one of ${AUGMENTATIONS.join(', ')}` : (one.error.issues[0]?.message ?? 'it does not fit')}.`,
+      );
+  }
+  return finetuneSettings.parse(given);
+}

@@ -1,0 +1,45 @@
+// What a comparison or a run of fine-tuning works on: a dataset's usable items and the classes that have any.
+import { LabError } from '../../../shared/contract.ts';
+import type { Engine } from '../context.ts';
+import { classNames, type DatasetItem, datasetItems, getDataset } from './store.ts';
+
+/** `label` of an item is an index into `classes`, or -1. */
+export type Drawn = { items: DatasetItem[]; classes: string[]; excluded: { path: string; reason: string }[] };
+
+/**
+ * The dataset's usable items with their classes. A test item whose content is also in train is left out, with the reason; so is
+ * a class without any usable item, such as an empty folder, which would otherwise leave no row that every class can fill.
+ */
+export function drawItems(engine: Pick<Engine, 'db'>, params: { datasetId: number; keepLeaks: boolean }): Drawn {
+  const dataset = getDataset(engine.db, params.datasetId);
+  if (dataset.state === 'importing')
+    throw new LabError('conflict', `${dataset.name} is still being imported. Start again when the import has ended.`);
+  const { items, excluded } = datasetItems(engine.db, params.datasetId, { keepLeaks: params.keepLeaks });
+  const classes = classNames(engine.db, params.datasetId);
+  const labelled = items.filter((item) => item.label >= 0);
+  const present = new Set(labelled.map((item) => item.label));
+  if (present.size < 2)
+    throw new LabError(
+      'bad-request',
+      `${dataset.name} has ${present.size === 0 ? 'no labelled images' : 'images of one class only'}. Learning needs at least two classes: one sub-folder each, or a list of path,label.`,
+    );
+  if (!labelled.some((item) => item.split === 'test'))
+    throw new LabError(
+      'bad-request',
+      `${dataset.name} has no test items. Set a split under Data (stratified by seed, or folders train/ and test/).`,
+    );
+  if (!labelled.some((item) => item.split === 'train'))
+    throw new LabError('bad-request', `${dataset.name} has no training items. Set a split under Data.`);
+  const held = [...present].sort((a, b) => a - b);
+  const indexOf = new Map(held.map((label, index) => [label, index]));
+  return {
+    items: items.map((item) => ({ ...item, label: indexOf.get(item.label) ?? -1 })),
+    classes: held.map((label) => classes[label]!),
+    excluded: [
+      ...excluded,
+      ...classes
+        .filter((_, label) => !present.has(label))
+        .map((name) => ({ path: name, reason: 'the class has no usable image' })),
+    ],
+  };
+}

@@ -1,0 +1,244 @@
+// A run of fine-tuning from its params to its report: train, test once, measure generality, keep the weights.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { LabError } from '../../../shared/contract.ts';
+import type {
+  ControlResult,
+  FinetuneEpoch,
+  FinetuneParams,
+  FinetuneReport,
+  ResolvedSettings,
+  WisePoint,
+} from '../../../shared/finetune.ts';
+import { metricsOf } from '../../../shared/metrics.ts';
+import type { DrawnRow } from '../../../shared/protocol.ts';
+import type { Engine } from '../context.ts';
+import { getDataset } from '../datasets/store.ts';
+import { clapPenalty } from '../methods/clap.ts';
+import { linearProbe } from '../methods/linear-probe.ts';
+import { trainTextHead } from '../methods/text-head.ts';
+import { zeroShotProbabilities } from '../methods/zero-shot.ts';
+import { softmaxRows } from '../numeric/matrix.ts';
+import { HEAD_BIAS, HEAD_WEIGHT, type Head } from '../training/classifier.ts';
+import { writeSafetensors } from '../training/safetensors.ts';
+import { openControl, ownClasses } from './generality.ts';
+import { isTrained } from './recipes.ts';
+import { type RunHooks, type RunInput, type Trained, train } from './run.ts';
+import { drawRow, type Ground, initialHead, layGround, sampleOf, settingsFor, testOf, threadsOf } from './setup.ts';
+import { WISE_ALPHAS } from './wise.ts';
+
+/** The weights after training in the layout of the model's file, and the head's, in a run's folder. */
+export const TRAINED = 'trained.safetensors';
+
+/** Sizes of the tensor behind the feature, for one image. */
+export const SHAPE = 'feature-shape.json';
+/** The head before training; its metadata hold the scale. */
+export const HEAD_BEFORE = 'head-before.safetensors';
+
+export type FinetuneHooks = RunHooks & { settled(settings: ResolvedSettings): void };
+
+/** Runs to its end, or goes on from the checkpoint in `folder`. Closing its thread gives the memory back. */
+export async function finetune(
+  engine: Engine,
+  id: number,
+  params: FinetuneParams,
+  folder: string,
+  hooks: FinetuneHooks,
+): Promise<FinetuneReport> {
+  mkdirSync(folder, { recursive: true });
+  const ground = await layGround(engine, params, { ...hooks, progress: hooks.progress });
+  const row = drawRow(ground, params.shots, params.seed);
+  const settings = settingsFor(ground, params, row.train.length);
+  hooks.settled(settings);
+  const excluded = [...ground.excluded];
+  const { head, from } = initialHead(ground, params.method, row);
+  writeHead(path.join(folder, HEAD_BEFORE), head, ground.backbone.embedder.dim);
+  const dataset = getDataset(engine.db, params.datasetId);
+  const { embedder } = ground.backbone;
+  const test = testOf(ground);
+  const common = {
+    version: 1 as const,
+    id: String(id),
+    createdAt: new Date().toISOString(),
+    dataset: { name: dataset.name, path: dataset.path },
+    model: {
+      id: params.model.id,
+      name: ground.backbone.name,
+      hash: embedder.hash,
+      output: embedder.output,
+      licence: embedder.licence,
+    },
+    method: params.method,
+    settings,
+    shots: params.shots,
+    seed: params.seed,
+    classes: ground.classes,
+    excluded,
+    head: from,
+    before: baselines(ground, row, test),
+  };
+  if (!isTrained(params.method)) {
+    const end = headOnly(ground, params, row, test, folder);
+    return { ...common, ...end, counts: countsOf(row, test, excluded) };
+  }
+  const input: RunInput = {
+    model: ground.backbone,
+    method: params.method,
+    settings,
+    classes: ground.classes,
+    files: ground.items.map((item) => item.file),
+    labels: ground.labels,
+    train: row.train,
+    validation: row.validation,
+    head,
+    own: params.control ? ownClasses(ground.backbone) : null,
+    seed: params.seed,
+    threads: threadsOf(engine, params.threads),
+    device: await engine.models.device(params.device),
+    folder,
+  };
+  const pathOf = new Map(ground.items.map((item) => [item.file, item.path]));
+  const trained = await train(input, engine.images, {
+    ...hooks,
+    failure: (file, reason) => excluded.push({ path: pathOf.get(file) ?? file, reason }),
+  });
+  try {
+    hooks.progress(0, 0, 'testing');
+    const { logits } = await trained.predict(test);
+    const metrics = scored(logits, ground, test);
+    await trained.thread.ask({ kind: 'export', file: path.join(folder, TRAINED) });
+    writeFileSync(path.join(folder, SHAPE), JSON.stringify(trained.plan.featureShape));
+    const generality = await measureGenerality(engine, ground, params, row, trained, hooks);
+    return {
+      ...common,
+      trainedParameters: trained.plan.trained,
+      parameters: trained.plan.parameters,
+      device: input.device,
+      epochs: trained.epochs,
+      best: trained.best,
+      ended: trained.ended,
+      test: metrics,
+      ...generality,
+      seconds: trained.seconds,
+      peakBytes: trained.peakBytes,
+      counts: countsOf(row, test, excluded),
+    };
+  } finally {
+    await trained.thread.close();
+  }
+}
+
+function writeHead(file: string, { weight, bias, classes, scale }: Head, dim: number): void {
+  const tensors = new Map([
+    [HEAD_WEIGHT, { shape: [classes, dim], data: weight }],
+    [HEAD_BIAS, { shape: [classes], data: bias }],
+  ]);
+  writeSafetensors(file, tensors, { scale: String(scale) });
+}
+
+const countsOf = (row: DrawnRow, test: Int32Array, excluded: unknown[]) => ({
+  train: row.train.length,
+  validation: row.validation.length,
+  test: test.length,
+  excluded: excluded.length,
+});
+
+function scored(logits: Float32Array, ground: Ground, test: Int32Array): FinetuneReport['test'] {
+  const truth = test.map((i) => ground.labels[i]!);
+  const probabilities = softmaxRows(Float64Array.from(logits), ground.classes.length);
+  const { predicted: _said, confidence: _sure, ...metrics } = metricsOf(probabilities, truth, ground.classes);
+  return metrics;
+}
+
+/** Test accuracy without training: the captions, and the probe on the same items. */
+function baselines(ground: Ground, row: DrawnRow, test: Int32Array): FinetuneReport['before'] {
+  const { classes, text, scale, backbone } = ground;
+  const { dim } = backbone.embedder;
+  const { x, labels } = sampleOf(ground, test);
+  const accuracy = (p: Float64Array) => metricsOf(p, labels, classes).accuracy;
+  const probe = linearProbe.fit({ ...methodData(ground, row) }).predict(x, labels.length);
+  return {
+    zeroShot: text ? accuracy(zeroShotProbabilities(x, labels.length, dim, text, classes.length, scale)) : null,
+    probe: accuracy(Float64Array.from(probe.probabilities)),
+  };
+}
+
+const methodData = (ground: Ground, row: DrawnRow) => ({
+  classes: ground.classes.length,
+  dim: ground.backbone.embedder.dim,
+  train: sampleOf(ground, row.train),
+  validation: sampleOf(ground, row.validation),
+  text: ground.text,
+  scale: ground.scale,
+  knnVote: 'similarity' as const,
+  knnIndex: 'auto' as const,
+});
+
+/** The head alone on frozen features: the encoder, and so its generality, stays as it was. */
+function headOnly(ground: Ground, params: FinetuneParams, row: DrawnRow, test: Int32Array, folder: string) {
+  if (!ground.text || (params.method !== 'zs-probe' && params.method !== 'clap'))
+    throw new LabError('unsupported', `${ground.backbone.name} has no text side, which ${params.method} begins from.`);
+  const started = performance.now();
+  const data = methodData(ground, row);
+  const penalty = params.method === 'clap' ? clapPenalty(data, ground.text) : null;
+  const { weights, predict } = trainTextHead(data, ground.text, penalty);
+  const seconds = (performance.now() - started) / 1000;
+  const { x, labels } = sampleOf(ground, test);
+  const {
+    predicted: _said,
+    confidence: _sure,
+    ...metrics
+  } = metricsOf(predict(x, labels.length).probabilities, labels, ground.classes);
+  const { dim } = data;
+  const unit = weights.slice();
+  for (let c = 0; c < data.classes; c++) {
+    const part = unit.subarray(c * dim, (c + 1) * dim);
+    const length = Math.hypot(...part) || 1;
+    for (let j = 0; j < dim; j++) part[j]! /= length;
+  }
+  const head = { weight: unit, bias: new Float32Array(data.classes), classes: data.classes, scale: ground.scale };
+  writeHead(path.join(folder, TRAINED), head, dim);
+  return {
+    head: 'zero-shot' as const,
+    trainedParameters: weights.length,
+    parameters: weights.length,
+    device: 'cpu',
+    epochs: [] as FinetuneEpoch[],
+    best: 0,
+    ended: 'all epochs' as const,
+    test: metrics,
+    control: null,
+    controlProblem: params.control ? 'The encoder is not changed, so its generality is not either.' : null,
+    wise: [] as WisePoint[],
+    seconds,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+/** The control set before and after, and both curves of WiSE-FT. Leaves the trained weights in the thread. */
+async function measureGenerality(
+  engine: Engine,
+  ground: Ground,
+  params: FinetuneParams,
+  row: DrawnRow,
+  trained: Trained,
+  hooks: FinetuneHooks,
+): Promise<Pick<FinetuneReport, 'control' | 'controlProblem' | 'wise'>> {
+  const opened = params.control
+    ? await openControl(engine, ground, params.control, params.templates, hooks.signal)
+    : null;
+  const control = opened && 'measure' in opened ? opened : null;
+  const wise: WisePoint[] = [];
+  for (const [i, alpha] of WISE_ALPHAS.entries()) {
+    hooks.signal.throwIfAborted();
+    hooks.progress(i, WISE_ALPHAS.length, 'between before and after');
+    await trained.thread.ask({ kind: 'blend', file: trained.bestFile, alpha });
+    const { logits } = await trained.predict(row.validation);
+    const validation = row.validation.length > 0 ? scored(logits, ground, row.validation).accuracy : null;
+    wise.push({ alpha, validation, control: control ? await control.measure(trained) : null });
+  }
+  const result: ControlResult | null = control
+    ? { ...control.about, before: wise[0]!.control!, after: wise.at(-1)!.control! }
+    : null;
+  return { control: result, controlProblem: opened && 'problem' in opened ? opened.problem : null, wise };
+}

@@ -1,0 +1,192 @@
+// What a run will cost, from its graph and a few measured steps; and where it would not fit, what would.
+import { statfsSync } from 'node:fs';
+import { LabError } from '../../../shared/contract.ts';
+import type { FinetuneForecast, FinetuneMethodId, FinetuneParams, FinetuneSettings } from '../../../shared/finetune.ts';
+import { drawSeed, planDraw, UNUSED } from '../../../shared/protocol.ts';
+import type { Engine } from '../context.ts';
+import { drawItems } from '../datasets/drawn.ts';
+import { createBatches } from './batches.ts';
+import { isTrained, resolveSettings } from './recipes.ts';
+import { classifierSpec, type RunInput, targetsOf, trainerOptions } from './run.ts';
+import { type Backbone, openBackbone, threadsOf } from './setup.ts';
+import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
+
+const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
+/** The first step opens memory and is left out. */
+const MEASURED_STEPS = 2;
+/** Kept free for the rest of the machine. */
+const HEADROOM = 512 * 2 ** 20;
+/** The runtime, Node and the decoded images beside what is counted. */
+const BASE = 400 * 2 ** 20;
+
+/** Weights, gradients and moments of what is trained, the frozen weights in the file's bytes and in the runtime, and activations. */
+export function memoryOf(plan: PlanInfo, settings: { ema: number; batch: number; microBatch: number }): number {
+  const arrays = 5 + (settings.ema > 0 ? 1 : 0) + (settings.batch > settings.microBatch ? 1 : 0);
+  return BASE + plan.trained * 4 * arrays + plan.frozenBytes * 3 + plan.activationBytes;
+}
+
+/** Runs three steps on real images where it fits. Throws what the run itself would throw. */
+export async function forecastRun(engine: Engine, params: FinetuneParams): Promise<FinetuneForecast> {
+  const drawn = drawItems(engine, params);
+  const backbone = await openBackbone(engine, params.model, params);
+  const labels = Int32Array.from(drawn.items, (item) => item.label);
+  const split = Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : UNUSED));
+  const plan = planDraw({ classes: drawn.classes, labels, split, shots: [params.shots] });
+  const row = plan.shots.length > 0 ? drawSeed(plan, params.seed)[0] : undefined;
+  if (!row) throw new LabError('bad-request', plan.omitted[0]?.reason ?? 'No training item is left.');
+  const settings = resolveSettings(params.method, backbone.family, params.settings, row.train.length);
+  const input: RunInput = {
+    model: backbone,
+    method: params.method,
+    settings,
+    classes: drawn.classes,
+    files: drawn.items.map((item) => item.file),
+    labels,
+    train: row.train,
+    validation: row.validation,
+    head: headOf(backbone, drawn.classes.length),
+    own: null,
+    seed: params.seed,
+    threads: threadsOf(engine, params.threads),
+    device: await engine.models.device(params.device),
+    folder: '',
+  };
+  const steps = settings.epochs * Math.ceil(row.train.length / settings.batch);
+  const disk = statfsSync(engine.dirs.data);
+  const common = {
+    settings,
+    trainItems: row.train.length,
+    freeMemoryBytes: process.availableMemory(),
+    freeDiskBytes: disk.bavail * disk.bsize,
+  };
+  if (!isTrained(params.method))
+    return {
+      ...common,
+      steps: 0,
+      secondsPerStep: 0,
+      seconds: 0,
+      memoryBytes: BASE,
+      diskBytes: backbone.folder.bytes,
+      trainedParameters: drawn.classes.length * backbone.embedder.dim,
+      problem: null,
+      offers: [],
+    };
+  const thread = startTrainThread();
+  try {
+    const planned = await thread.ask({ kind: 'plan', spec: classifierSpec(input) });
+    const estimate = memoryOf(planned, settings);
+    const diskBytes = planned.trained * 4 * (3 + 1 + 1) + backbone.folder.bytes;
+    const room = common.freeMemoryBytes - HEADROOM;
+    const problem =
+      estimate > room
+        ? `It needs about ${gigabytes(estimate)} of memory; ${gigabytes(Math.max(0, room))} are free.`
+        : diskBytes > common.freeDiskBytes
+          ? `It needs about ${gigabytes(diskBytes)} on the disk of ${engine.dirs.data}; ${gigabytes(common.freeDiskBytes)} are free.`
+          : null;
+    const measured = problem ? null : await measure(thread, input, engine);
+    const memoryBytes = measured ? Math.max(measured.bytes, planned.trained * 20) : estimate;
+    return {
+      ...common,
+      steps,
+      secondsPerStep: measured?.seconds ?? 0,
+      seconds: (measured?.seconds ?? 0) * steps,
+      memoryBytes,
+      diskBytes,
+      trainedParameters: planned.trained,
+      problem,
+      offers: problem ? await offersFor(params.method, input, room) : [],
+    };
+  } finally {
+    await thread.close();
+  }
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+
+const headOf = ({ embedder }: Backbone, classes: number): RunInput['head'] => ({
+  weight: new Float32Array(classes * embedder.dim).fill(0.01),
+  bias: new Float32Array(classes),
+  classes,
+  scale: 1,
+});
+
+async function measure(
+  thread: TrainThread,
+  input: RunInput,
+  engine: Engine,
+): Promise<{ seconds: number; bytes: number }> {
+  const before = process.memoryUsage.rss();
+  await thread.ask({ kind: 'start', options: trainerOptions(input) });
+  const { settings, classes, labels, files, train } = input;
+  const batches = createBatches({
+    images: engine.images,
+    files: Array.from(train, (i) => files[i]!),
+    labels: train.map((i) => labels[i]!),
+    spec: input.model.folder.vision!.preprocessing,
+    augment: settings.augment,
+    seed: input.seed,
+    batch: settings.batch,
+  });
+  let taken = 0;
+  let started = 0;
+  const parts = settings.batch / settings.microBatch;
+  for (let epoch = 0; taken <= MEASURED_STEPS; epoch++)
+    for await (const { pixels, labels: own } of batches.epoch(epoch)) {
+      const targets = targetsOf(own, classes.length, settings.smoothing);
+      const share = <T extends Float32Array>(all: T, k: number) =>
+        all.subarray((all.length / parts) * k, (all.length / parts) * (k + 1));
+      await thread.ask({
+        kind: 'step',
+        batches: Array.from({ length: parts }, (_, k) => ({ pixels: share(pixels, k), targets: share(targets, k) })),
+        lr: 0,
+        clip: settings.clip,
+      });
+      if (taken++ === 0) started = performance.now();
+      if (taken > MEASURED_STEPS) break;
+    }
+  return {
+    seconds: (performance.now() - started) / 1000 / MEASURED_STEPS,
+    bytes: process.memoryUsage.rss() - before + BASE,
+  };
+}
+
+/** Smaller micro-batches of the same method, and methods that train less; those that fit, the nearest to what was asked first. */
+async function offersFor(method: FinetuneMethodId, input: RunInput, room: number): Promise<FinetuneForecast['offers']> {
+  const offers: FinetuneForecast['offers'] = [];
+  const tries: { label: string; method: FinetuneMethodId; settings: FinetuneSettings }[] = [
+    ...[8, 4, 2, 1]
+      .filter((n) => n < input.settings.microBatch && input.settings.batch % n === 0)
+      .map((n) => ({ label: `${n} images at once, gradients added up`, method, settings: { microBatch: n } })),
+    ...(method === 'lora' ? [] : [{ label: 'LoRA', method: 'lora' as const, settings: { microBatch: 1 } }]),
+    ...(method === 'last-blocks'
+      ? []
+      : [{ label: 'the last block alone', method: 'last-blocks' as const, settings: { blocks: 1, microBatch: 1 } }]),
+  ];
+  for (const attempt of tries) {
+    const settings = resolveSettings(
+      attempt.method,
+      (input.model as Backbone).family,
+      { batch: input.settings.batch, ...attempt.settings },
+      input.train.length,
+    );
+    const thread = startTrainThread();
+    try {
+      const planned = await thread.ask({
+        kind: 'plan',
+        spec: classifierSpec({ ...input, method: attempt.method, settings }),
+      });
+      const memoryBytes = memoryOf(planned, settings);
+      if (memoryBytes <= room)
+        offers.push({
+          label: attempt.label,
+          settings: attempt.settings,
+          memoryBytes,
+          ...(attempt.method === method ? {} : { method: attempt.method }),
+        });
+    } finally {
+      await thread.close();
+    }
+    if (offers.length >= 3) break;
+  }
+  return offers;
+}

@@ -1,0 +1,88 @@
+// A run's weights, at any point between before and after, as a model of its own in the app's models folder.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { LabError, type ModelInfo } from '../../../shared/contract.ts';
+import type { Engine } from '../context.ts';
+import { HEAD_BIAS, HEAD_WEIGHT } from '../training/classifier.ts';
+import { decodeModel } from '../training/onnx/proto.ts';
+import { readTensor } from '../training/onnx/tensors.ts';
+import { readSafetensors } from '../training/safetensors.ts';
+import { modelCard } from './card.ts';
+import { exportModel } from './export.ts';
+import { HEAD_BEFORE, SHAPE, TRAINED } from './finetune.ts';
+import { openBackbone } from './setup.ts';
+import { addSaved, loadRun, runFolder } from './store.ts';
+import { interpolate } from './wise.ts';
+
+/** A name as a folder's: letters, digits, dots and dashes of any script. */
+const folderName = (name: string) =>
+  name
+    .normalize('NFC')
+    .trim()
+    .replace(/[^\p{L}\p{N}._-]+/gu, '-')
+    .replace(/^[.-]+|[.-]+$/g, '');
+
+/** Throws `conflict` for a run that has not ended, or whose name is taken. */
+export async function saveModel(engine: Engine, finetuneId: number, alpha: number, name: string): Promise<ModelInfo> {
+  const run = loadRun(engine.db, finetuneId);
+  const folder = runFolder(engine, finetuneId);
+  const { report } = run;
+  if (!report || !existsSync(path.join(folder, TRAINED)))
+    throw new LabError(
+      'conflict',
+      report
+        ? `The weights of this run are gone (${folder}). Run it again.`
+        : 'This run has not ended. Save it when it has.',
+    );
+  const id = folderName(name);
+  if (id === '') throw new LabError('bad-request', `"${name}" holds no letter or digit to name a folder with.`);
+  if ((await engine.models.list()).some((model) => model.id === id))
+    throw new LabError('conflict', `There is a model ${id} already. Choose another name.`);
+
+  const backbone = await openBackbone(engine, run.params.model, {});
+  const { embedder } = backbone;
+  if (embedder.hash !== report.model.hash)
+    throw new LabError('conflict', `${backbone.name} is not the file any more that this run began with.`);
+  const source = backbone.folder;
+  const after = floats(path.join(folder, TRAINED));
+  const begin = readSafetensors(path.join(folder, HEAD_BEFORE));
+  const before = initializers(source.vision!.file, [...after.keys()]);
+  for (const [key, { data }] of begin.tensors) before.set(key, data as Float32Array);
+  const weights = interpolate(before, after, alpha);
+  const [weight, bias] = [weights.get(HEAD_WEIGHT)!, weights.get(HEAD_BIAS)!];
+  weights.delete(HEAD_WEIGHT);
+  weights.delete(HEAD_BIAS);
+  const scale = Number(begin.metadata.scale);
+  const shapeFile = path.join(folder, SHAPE);
+  await exportModel({
+    source,
+    weights,
+    head: {
+      weight,
+      bias: bias.map((b) => b * scale),
+      feature: embedder.output,
+      shape: existsSync(shapeFile) ? (JSON.parse(readFileSync(shapeFile, 'utf8')) as number[]) : [embedder.dim],
+      normalised: true,
+      scale,
+    },
+    classes: report.classes,
+    target: path.join(engine.dirs.models, id),
+    card: modelCard({ report, alpha }),
+  });
+  addSaved(engine.db, finetuneId, id);
+  engine.push('model.changed', { id });
+  engine.push('finetune.changed', { id: finetuneId });
+  return engine.models.get(id);
+}
+
+const floats = (file: string): Map<string, Float32Array> =>
+  new Map([...readSafetensors(file).tensors].map(([name, { data }]) => [name, data as Float32Array]));
+
+function initializers(file: string, names: readonly string[]): Map<string, Float32Array> {
+  const wanted = new Set(names);
+  const found = new Map<string, Float32Array>();
+  for (const tensor of decodeModel(readFileSync(file)).graph.initializer ?? [])
+    if (wanted.has(tensor.name ?? ''))
+      found.set(tensor.name!, readTensor(tensor, path.dirname(file)).data as Float32Array);
+  return found;
+}

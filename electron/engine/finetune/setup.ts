@@ -1,0 +1,165 @@
+// What a run of fine-tuning begins with: the items its seed draws, their frozen features, the head, and the settings spelt out.
+import { availableParallelism } from 'node:os';
+import { LabError } from '../../../shared/contract.ts';
+import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../../shared/finetune.ts';
+import { type DrawnRow, drawSeed, planDraw, TEST, UNUSED } from '../../../shared/protocol.ts';
+import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
+import type { Engine, Log } from '../context.ts';
+import { type Drawn, drawItems } from '../datasets/drawn.ts';
+import { ensureOnline } from '../datasets/roots.ts';
+import { fitProbe } from '../methods/linear-probe.ts';
+import type { Sample } from '../methods/method.ts';
+import { DEFAULT_SCALE } from '../methods/zero-shot.ts';
+import { embedItems } from '../models/embed-dataset.ts';
+import type { Embedder } from '../models/embedder.ts';
+import type { FeatureOutput, ModelFolder } from '../models/folder.ts';
+import { classTextFeatures } from '../models/text-features.ts';
+import { gatherRows, normaliseRows } from '../numeric/matrix.ts';
+import type { Head } from '../training/classifier.ts';
+import { type Family, resolveSettings } from './recipes.ts';
+
+export type Backbone = {
+  name: string;
+  folder: ModelFolder;
+  output: FeatureOutput;
+  embedder: Embedder;
+  family: Family;
+};
+
+/** What can be known without training; shared by the runs of a comparison. */
+export type Ground = Drawn & {
+  backbone: Backbone;
+  /** Class index of each item; -1: not used. */
+  labels: Int32Array;
+  split: Uint8Array;
+  /** Unit-length rows [items, dim]. */
+  features: Float32Array;
+  /** Unit-length text features [classes, dim]; null without a text side. */
+  text: Float32Array | null;
+  scale: number;
+  templates: string[];
+  names: string[];
+};
+
+const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
+/** A softmax of the probe's own scale is so sure of the training items that their gradients vanish. */
+const MOST_PROBE_SCALE = 30;
+
+export async function openBackbone(
+  engine: Engine,
+  model: FinetuneParams['model'],
+  options: { device?: string | undefined; threads?: number | undefined },
+): Promise<Backbone> {
+  const { info, folder } = await engine.models.folder(model.id);
+  const embedder = await engine.models.embedder(model.id, {
+    ...(model.output ? { output: model.output } : {}),
+    ...(options.device ? { device: options.device } : {}),
+    ...(options.threads ? { threads: options.threads } : {}),
+  });
+  const output = folder.vision?.outputs.find((one) => one.id === embedder.output);
+  if (!folder.vision || !output)
+    throw new LabError('unsupported', `${info.name} takes no images, so there is nothing to fine-tune on them.`);
+  return { name: info.name, folder, output, embedder, family: familyOf(folder) };
+}
+
+/** By what the config says; convolutions take larger learning rates. */
+export const familyOf = ({ modelType }: ModelFolder): Family =>
+  /resnet|mobilenet|efficientnet|convnext|regnet|densenet|vgg|mnasnet|shufflenet|inception|cnn/i.test(modelType)
+    ? 'convolution'
+    : 'transformer';
+
+type Hooks = { signal: AbortSignal; log: Log; progress(done: number, total: number, note: string): void };
+
+/** Embeds what is not in the cache yet. Items that cannot be read are listed in `excluded` and used by nobody. */
+export async function layGround(
+  engine: Engine,
+  params: Pick<FinetuneParams, 'datasetId' | 'keepLeaks' | 'model' | 'templates' | 'classNames' | 'device' | 'threads'>,
+  hooks: Hooks,
+): Promise<Ground> {
+  await ensureOnline(engine, params.datasetId);
+  const drawn = drawItems(engine, params);
+  const backbone = await openBackbone(engine, params.model, params);
+  const { embedder } = backbone;
+  const embedded = await embedItems(engine, embedder, drawn.items, {
+    signal: hooks.signal,
+    log: hooks.log,
+    progress: (done, total) => hooks.progress(done, total, `embedding with ${embedder.name}`),
+  });
+  const failed = new Map(embedded.failures.map(({ id, reason }) => [id, reason]));
+  for (const item of drawn.items)
+    if (failed.has(item.id)) drawn.excluded.push({ path: item.path, reason: failed.get(item.id)! });
+  normaliseRows(embedded.features, embedder.dim);
+  const names = drawn.classes.map((name) => params.classNames[name] ?? className(name));
+  const templates = params.templates.length > 0 ? params.templates : [...DEFAULT_TEMPLATES];
+  const text = embedder.text ? await classTextFeatures(embedder, names, templates, hooks.signal) : null;
+  return {
+    ...drawn,
+    backbone,
+    labels: Int32Array.from(drawn.items, (item) => (failed.has(item.id) ? -1 : item.label)),
+    split: Uint8Array.from(drawn.items, (item) =>
+      failed.has(item.id) || !item.split ? UNUSED : SPLIT_CODE[item.split],
+    ),
+    features: embedded.features,
+    text,
+    scale: embedder.scale ?? DEFAULT_SCALE,
+    templates,
+    names,
+  };
+}
+
+/** Indices of the items that are tested. */
+export const testOf = ({ labels, split }: Pick<Ground, 'labels' | 'split'>): Int32Array =>
+  Int32Array.from(labels.keys()).filter((i) => split[i] === TEST && labels[i]! >= 0);
+
+/** The items of one seed at one shot count (DESIGN.md 5). Throws `bad-request` naming the class that is too small. */
+export function drawRow(ground: Ground, shots: number | 'all', seed: number): DrawnRow {
+  const plan = planDraw({ classes: ground.classes, labels: ground.labels, split: ground.split, shots: [shots] });
+  const row = plan.shots.length > 0 ? drawSeed(plan, seed)[0] : undefined;
+  if (!row) throw new LabError('bad-request', plan.omitted[0]?.reason ?? 'No training item is left.');
+  return row;
+}
+
+export const sampleOf = ({ features, labels, backbone }: Ground, items: Int32Array): Sample => ({
+  x: gatherRows(features, backbone.embedder.dim, items),
+  labels: items.map((i) => labels[i]!),
+});
+
+/** The text features where there are any, else (and for LP-FT) the probe, brought to rows of about length 1. */
+export function initialHead(
+  ground: Ground,
+  method: FinetuneMethodId,
+  row: DrawnRow,
+): { head: Head; from: 'zero-shot' | 'probe' } {
+  const classes = ground.classes.length;
+  const { dim } = ground.backbone.embedder;
+  if (ground.text && method !== 'lp-ft')
+    return {
+      from: 'zero-shot',
+      head: { weight: ground.text.slice(), bias: new Float32Array(classes), classes, scale: ground.scale },
+    };
+  const probe = fitProbe({
+    train: sampleOf(ground, row.train),
+    validation: sampleOf(ground, row.validation),
+    dim,
+    classes,
+  });
+  const length = Math.sqrt(probe.weights.reduce((sum, w) => sum + w * w, 0) / classes) || 1;
+  return {
+    from: 'probe',
+    head: {
+      weight: Float32Array.from(probe.weights, (w) => w / length),
+      bias: Float32Array.from(probe.bias, (b) => b / length),
+      classes,
+      scale: Math.min(length, MOST_PROBE_SCALE),
+    },
+  };
+}
+
+export const settingsFor = (
+  ground: Ground,
+  params: Pick<FinetuneParams, 'method' | 'settings'>,
+  items: number,
+): ResolvedSettings => resolveSettings(params.method, ground.backbone.family, params.settings, items);
+
+export const threadsOf = (engine: Engine, asked: number | undefined): number =>
+  asked || engine.settings().threads || availableParallelism();

@@ -1,0 +1,131 @@
+// The thread of one training run: it holds the graph, the weights and the optimizer, and answers one request after the other.
+import { renameSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import type { TrainAnswer, TrainRequest } from '../finetune/thread.ts';
+import { buildClassifier, type Classifier } from '../training/classifier.ts';
+import { fillNoise, mergeLora } from '../training/lora.ts';
+import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
+import { createTrainer, type Feeds, type Trainer } from '../training/trainer.ts';
+import { workerFile } from './pool.ts';
+import './priority.ts';
+
+let classifier: Classifier | null = null;
+let trainer: Trainer | null = null;
+let noiseSeed = 0;
+let noiseData: Float32Array | null = null;
+
+function opened(): { classifier: Classifier; trainer: Trainer } {
+  if (!classifier || !trainer) throw new Error('the run is not open');
+  return { classifier, trainer };
+}
+
+const shapes = () => new Map(opened().classifier.plan.tensors.map((t) => [t.name, t.shape]));
+const named = (values: ReadonlyMap<string, Float32Array>, prefix = ''): Tensors =>
+  new Map([...values].map(([name, data]) => [prefix + name, { shape: shapes().get(name)!, data }]));
+
+/** Written beside and renamed, so that a killed process leaves the one before. */
+function write(file: string, tensors: Tensors, metadata: Record<string, string> = {}): null {
+  writeSafetensors(`${file}.tmp`, tensors, metadata);
+  renameSync(`${file}.tmp`, file);
+  return null;
+}
+
+function noiseFeed(step: number | null): Feeds {
+  const noise = classifier?.noise;
+  if (!noise) return {};
+  noiseData ??= new Float32Array(noise.length);
+  fillNoise(noise, noiseData, noiseSeed, step);
+  return { [noise.name]: noiseData };
+}
+
+const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kind: K }>) => Promise<TrainAnswer[K]> } =
+  {
+    async plan({ spec }) {
+      classifier = await buildClassifier(spec);
+      noiseSeed = spec.seed;
+      const { plan: _plan, adapters: _adapters, noise: _noise, blocks, ...about } = classifier;
+      return { ...about, blocks: blocks.count };
+    },
+    async start({ options }) {
+      if (!classifier) throw new Error('the run is not planned');
+      trainer = await createTrainer(classifier.plan, { ...options, threadFile: new URL(workerFile('optimizer')) });
+      return null;
+    },
+    async step({ batches, lr, clip }) {
+      const { classifier: c, trainer: t } = opened();
+      const { step } = t.state();
+      const feeds = batches.map(({ pixels, targets }, i) => ({
+        [c.pixels]: pixels,
+        [c.targets]: targets,
+        ...noiseFeed(step * batches.length + i),
+      }));
+      return t.step(feeds, { lr, clip });
+    },
+    async forward({ pixels, weights }) {
+      const { classifier: c, trainer: t } = opened();
+      const out = await t.forward({ [c.pixels]: pixels, ...noiseFeed(null) }, weights);
+      return {
+        logits: out[c.logits]!.slice(),
+        features: out[c.feature]!.slice(),
+        own: c.own ? out[c.own]!.slice() : null,
+      };
+    },
+    async checkpoint({ file, metadata }) {
+      const { step, arrays } = opened().trainer.state();
+      const tensors: Tensors = new Map();
+      for (const [array, values] of Object.entries(arrays))
+        for (const [name, tensor] of named(values, `${array}/`)) tensors.set(name, tensor);
+      return write(file, tensors, { ...metadata, step: String(step) });
+    },
+    async resume({ file }) {
+      const { tensors, metadata } = readSafetensors(file);
+      const arrays: Record<string, Map<string, Float32Array>> = {};
+      for (const [key, { data }] of tensors) {
+        const at = key.indexOf('/');
+        arrays[key.slice(0, at)] ??= new Map();
+        arrays[key.slice(0, at)]!.set(key.slice(at + 1), data as Float32Array);
+      }
+      opened().trainer.restore({ step: Number(metadata.step), arrays });
+      return metadata;
+    },
+    keep: async ({ file, weights }) => write(file, named(opened().trainer.tensors(weights))),
+    async blend({ file, alpha }) {
+      const { classifier: c, trainer: t } = opened();
+      const { tensors } = readSafetensors(file);
+      const now = t.tensors();
+      for (const { name, data: before } of c.plan.tensors) {
+        const after = tensors.get(name)!.data as Float32Array;
+        const into = now.get(name)!;
+        // the change of an adapted matrix is A·B: with A as trained and B in part, it is that part of the change
+        if (name.endsWith('.lora_A')) into.set(after);
+        else for (let i = 0; i < into.length; i++) into[i] = before[i]! + alpha * (after[i]! - before[i]!);
+      }
+      return null;
+    },
+    async export({ file }) {
+      const { classifier: c, trainer: t } = opened();
+      const now = t.tensors();
+      const known = shapes();
+      const tensors: Tensors = new Map();
+      for (const [name, data] of now)
+        if (!/\.lora_[AB]$/.test(name)) tensors.set(name, { shape: known.get(name)!, data });
+      const merged = mergeLora(c.adapters, now);
+      for (const { of, shape } of c.adapters) tensors.set(of, { shape, data: merged.get(of)! });
+      return write(file, tensors);
+    },
+    async memory() {
+      return process.memoryUsage.rss();
+    },
+  };
+
+let last: Promise<unknown> = Promise.resolve();
+parentPort?.on('message', (request: TrainRequest & { id: number }) => {
+  last = last.then(async () => {
+    try {
+      parentPort?.postMessage({ id: request.id, result: await work[request.kind](request as never) });
+    } catch (error) {
+      const { message, name } = error as Error;
+      parentPort?.postMessage({ id: request.id, error: message, name });
+    }
+  });
+});
