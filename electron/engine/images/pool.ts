@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workerPool } from '../workers/pool.ts';
+import type { Base, View } from './augment.ts';
 import { HOG_DIM } from './hog.ts';
+import type { Rgb } from './resize.ts';
 import type { Failure, Preprocessing } from './spec.ts';
 
 export type ImagePool = {
@@ -16,6 +18,12 @@ export type ImagePool = {
     spec: Preprocessing,
     options?: BatchOptions & { memory?: Float32Array | undefined },
   ): Promise<{ pixels: Float32Array; failures: Failure[] }>;
+  /** The same of one view of each image, for training. Bases that are at hand are used instead of their files. */
+  augment(
+    files: string[],
+    spec: Preprocessing,
+    options: AugmentOptions,
+  ): Promise<{ pixels: Float32Array; failures: Failure[]; kept: Kept[] }>;
   /** The built-in features, [files.length, HOG_DIM]; a file that failed is left as zeros and listed. */
   hog(files: string[], options?: BatchOptions): Promise<{ features: Float32Array; failures: Failure[] }>;
   /** Decodes every pixel and says which files cannot be. */
@@ -31,12 +39,29 @@ export type ImagePool = {
 /** `hashes`: SHA-256 of each file, hex; one that has another content by now fails. */
 export type BatchOptions = { signal?: AbortSignal | undefined; hashes?: string[] | undefined };
 
+/** Row by row: the item whose stream is drawn from, and its image as it was kept before. */
+export type AugmentRow = { item: number; base: Rgb | null };
+export type AugmentOptions = BatchOptions & {
+  view: Omit<View, 'item'>;
+  base: Base;
+  rows: AugmentRow[];
+  /** Answer with the bases that had to be made, in shared memory. */
+  keep: boolean;
+  memory?: Float32Array | undefined;
+};
+export type Kept = { index: number; base: Rgb };
+
 /** Files from index `first` of a batch on. */
 export type Chunk = { files: string[]; hashes: string[] | undefined; first: number };
 
 /** What workers/image-worker.ts is sent. `out` is shared memory for the whole batch; file i of `files` fills row `first + i`. */
 export type ImageTask =
   | ({ kind: 'preprocess'; spec: Preprocessing; out: Float32Array } & Chunk)
+  | ({ kind: 'augment'; spec: Preprocessing; out: Float32Array } & Pick<
+      AugmentOptions,
+      'view' | 'base' | 'rows' | 'keep'
+    > &
+      Chunk)
   | ({ kind: 'hog'; out: Float32Array } & Chunk)
   | ({ kind: 'verify' } & Chunk)
   | { kind: 'thumbnail'; file: string; target: string; temporary: string }
@@ -45,6 +70,7 @@ export type ImageTask =
 /** What it answers, by kind. */
 export type ImageAnswer = {
   preprocess: Failure[];
+  augment: { failures: Failure[]; kept: Kept[] };
   hog: Failure[];
   verify: Failure[];
   thumbnail: null;
@@ -100,18 +126,18 @@ export function createImagePool(threads: number, thumbnailDir: string): ImagePoo
   let closed = false;
 
   /** A worker that dies (out of memory) takes its chunk with it: its files are tried once more one by one, so that only the guilty one fails. */
-  const send = async (task: BatchTask): Promise<Failure[]> => {
+  const send = async (task: BatchTask, keep?: (kept: Kept[]) => void): Promise<Failure[]> => {
     try {
-      return await run<BatchTask['kind']>(batch, task);
+      const answer = await run<BatchTask['kind']>(batch, task);
+      if (Array.isArray(answer)) return answer;
+      keep?.(answer.kept);
+      return answer.failures;
     } catch (error) {
       if (closed) throw error;
       if (task.files.length === 1)
         return [{ index: task.first, reason: `could not be worked on: ${(error as Error).message}` }];
       const failures: Failure[] = [];
-      for (const [i, file] of task.files.entries())
-        failures.push(
-          ...(await send({ ...task, files: [file], hashes: task.hashes?.slice(i, i + 1), first: task.first + i })),
-        );
+      for (const i of task.files.keys()) failures.push(...(await send(single(task, i), keep)));
       return failures;
     }
   };
@@ -146,6 +172,19 @@ export function createImagePool(threads: number, thumbnailDir: string): ImagePoo
       if (memory) for (const { index } of failures) pixels.fill(0, index * size, (index + 1) * size);
       return { pixels, failures };
     },
+    async augment(files, spec, { view, base, rows, keep, memory, ...options }) {
+      const size = 3 * spec.height * spec.width;
+      const pixels = memory?.subarray(0, files.length * size) ?? sharedFloats(files.length * size);
+      const kept: Kept[] = [];
+      const failures = await inChunks(files, threads, options, (chunk) => {
+        const part = rows.slice(chunk.first, chunk.first + chunk.files.length);
+        return send({ kind: 'augment', ...chunk, spec, out: pixels, view, base, rows: part, keep }, (more) =>
+          kept.push(...more),
+        );
+      });
+      for (const { index } of failures) pixels.fill(0, index * size, (index + 1) * size);
+      return { pixels, failures, kept };
+    },
     async hog(files, options = {}) {
       const features = sharedFloats(files.length * HOG_DIM);
       const failures = await inChunks(files, threads, options, (chunk) =>
@@ -167,6 +206,12 @@ export function createImagePool(threads: number, thumbnailDir: string): ImagePoo
       await Promise.all([batch.destroy(), screen.destroy()]);
     },
   };
+}
+
+/** The task of file `i` alone. */
+function single(task: BatchTask, i: number): BatchTask {
+  const part = { files: [task.files[i]!], hashes: task.hashes?.slice(i, i + 1), first: task.first + i };
+  return task.kind === 'augment' ? { ...task, ...part, rows: task.rows.slice(i, i + 1) } : { ...task, ...part };
 }
 
 /** Memory every thread sees, so that results are written where they are read. */

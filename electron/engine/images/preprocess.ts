@@ -4,8 +4,12 @@ import type { Preprocessing } from './spec.ts';
 
 /** Writes [3, height, width] of `spec` into `out` from `offset` on. */
 export function preprocess(rgb: Rgb, spec: Preprocessing, out: Float32Array, offset: number): void {
+  normalise(resizedAndCropped(rgb, spec), spec, out, offset);
+}
+
+/** Bytes [height, width, 3] as the model's numbers, [3, height, width], into `out` from `offset` on. */
+export function normalise(bytes: Uint8Array, spec: Preprocessing, out: Float32Array, offset: number): void {
   const { width, height } = spec;
-  const bytes = resizedAndCropped(rgb, spec);
   const table = normaliser(spec);
   const plane = width * height;
   const [red, green, blue] = [table[0]!, table[1]!, table[2]!];

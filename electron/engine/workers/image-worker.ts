@@ -1,9 +1,10 @@
 // The thread behind images/pool.ts: decodes files and writes what a model takes into shared memory.
 import { hash } from 'node:crypto';
 import sharp from 'sharp';
+import { makeBase, writeView } from '../images/augment.ts';
 import { decodeBytes, readImage } from '../images/decode.ts';
 import { HOG_DIM, hogFeature } from '../images/hog.ts';
-import type { Chunk, ImageAnswer, ImageTask } from '../images/pool.ts';
+import type { Chunk, ImageAnswer, ImageTask, Kept } from '../images/pool.ts';
 import { preprocess } from '../images/preprocess.ts';
 import type { Rgb } from '../images/resize.ts';
 import { displayable, writeThumbnail } from '../images/show.ts';
@@ -41,9 +42,37 @@ async function each({ files, hashes, first }: Chunk, use: (rgb: Rgb, index: numb
   return failures;
 }
 
+/** Files whose base is at hand are not read again. */
+async function augment(task: Extract<ImageTask, { kind: 'augment' }>): Promise<ImageAnswer['augment']> {
+  const { files, hashes, first, rows, spec, view, out } = task;
+  const write = (base: Rgb, i: number) =>
+    writeView(base, spec, { ...view, item: rows[i]!.item }, out, (first + i) * 3 * spec.height * spec.width);
+  rows.forEach(({ base }, i) => {
+    if (base) write(base, i);
+  });
+  const missing = [...rows.keys()].filter((i) => !rows[i]!.base);
+  const kept: Kept[] = [];
+  const decoded = { files: missing.map((i) => files[i]!), hashes: hashes && missing.map((i) => hashes[i]!), first: 0 };
+  const failures = await each(decoded, (rgb, at) => {
+    const i = missing[at]!;
+    const base = makeBase(rgb, spec, task.base);
+    write(base, i);
+    if (task.keep) kept.push({ index: first + i, base: shared(base) });
+  });
+  return { failures: failures.map(({ index, reason }) => ({ index: first + missing[index]!, reason })), kept };
+}
+
+/** In memory that the other threads see too. */
+function shared({ width, height, data }: Rgb): Rgb {
+  const copy = new Uint8Array(new SharedArrayBuffer(data.length));
+  copy.set(data);
+  return { width, height, data: copy };
+}
+
 const work: { [K in ImageTask['kind']]: (task: Extract<ImageTask, { kind: K }>) => Promise<ImageAnswer[K]> } = {
   preprocess: (task) =>
     each(task, (rgb, index) => preprocess(rgb, task.spec, task.out, index * 3 * task.spec.height * task.spec.width)),
+  augment,
   hog: (task) => each(task, (rgb, index) => task.out.set(hogFeature(rgb), index * HOG_DIM)),
   verify: (task) => each(task, () => {}),
   thumbnail: async ({ file, target, temporary }) => {
