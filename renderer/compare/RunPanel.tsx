@@ -5,6 +5,7 @@ import { capital, listed, percent } from '../../shared/chart/words.ts';
 import type { Comparison } from '../../shared/contract.ts';
 import type { Report } from '../../shared/report.ts';
 import { count, plural, span, when } from '../ui/format.ts';
+import { isCaptioned } from './choice.ts';
 import { omittedByReason } from './run.ts';
 
 const MOST = 12;
@@ -12,8 +13,8 @@ const MOST = 12;
 export function RunPanel({ comparison }: { comparison: Comparison }) {
   const series = seriesOf(comparison.summary, comparison.models);
   const sentences = [
-    ...crossingSentences(comparison.crossings, series, comparison.report?.paired).map((one) => one.sentence),
-    ...modelCrossings(series),
+    ...crossingSentences(comparison.crossings, series, comparison.report?.paired),
+    ...modelCrossings(series).map((sentence) => ({ sentence, unsure: false })),
   ];
   const starts = startOrders(comparison.crossings, series);
   return (
@@ -24,8 +25,10 @@ export function RunPanel({ comparison }: { comparison: Comparison }) {
           <p className="muted">No line passes another.</p>
         ) : (
           <ul className="sentences">
-            {sentences.slice(0, MOST).map((sentence) => (
-              <li key={sentence}>{capital(sentence)}</li>
+            {sentences.slice(0, MOST).map(({ sentence, unsure }) => (
+              <li key={sentence} className={unsure ? 'muted' : undefined}>
+                {capital(sentence)}
+              </li>
             ))}
             {sentences.length > MOST && (
               <li className="muted">and {sentences.length - MOST} more; the report lists them all</li>
@@ -109,7 +112,7 @@ function Protocol({ report }: { report: Report }) {
         <dd>{protocol.splitSource}</dd>
         <dt>Validation</dt>
         <dd>{protocol.validation}</dd>
-        {protocol.templates.length > 0 && (
+        {protocol.templates.length > 0 && report.summary.some((row) => isCaptioned(row.method)) && (
           <>
             <dt>Templates</dt>
             <dd>
@@ -131,9 +134,9 @@ function FactsOfModel({ model }: { model: Report['models'][number] }) {
     model.embedded > 0 ? `${plural(model.embedded, 'image')} in ${span(model.embedMs / 1000)}` : 'all from the cache';
   return (
     <>
-      <dt>{model.id}</dt>
+      <dt>Model</dt>
       <dd>
-        {model.output}, {plural(model.dim, 'dimension')}, {model.device}
+        {model.id}: {model.output}, {plural(model.dim, 'dimension')}, {model.device}
         {!model.pretrained && ', no pretraining'}; embedded {speed}
       </dd>
     </>

@@ -29,7 +29,8 @@ export function ModelFacts({ model }: { model: ModelInfo }) {
           <>
             <dt>Features</dt>
             <dd>
-              {model.dim} numbers{model.outputs[0] ? `, ${model.outputs[0]}` : ''}
+              {plural(model.dim, 'number')}
+              {model.outputs[0] ? `, ${model.outputs[0]}` : ''}
             </dd>
           </>
         )}
@@ -115,6 +116,7 @@ export function Forecast({ model, datasets }: { model: ModelInfo; datasets: Data
 export function Device() {
   const providers = useCall('model.providers', {});
   const settings = useCall('settings.get', {}).data;
+  const auto = useCall('app.info', {}).data?.autoDevice;
   const set = useMutationCall('settings.set');
   if (!settings) return null;
   return (
@@ -124,7 +126,7 @@ export function Device() {
         label="Device"
         value={settings.device}
         options={[
-          { value: 'auto', label: 'auto', note: 'the first that works' },
+          { value: 'auto', label: 'auto', note: auto ?? undefined },
           ...(providers.data ?? []).map((each) => ({
             value: each.id as string,
             label: each.id,

@@ -1,7 +1,7 @@
 // What each template is worth alone, the best subset chosen on train step by step, and the test, looked at on purpose only.
 import { useEffect, useState } from 'react';
 import { percent, points } from '../../shared/chart/words.ts';
-import type { Dataset, ModelInfo, TemplateSelection } from '../../shared/contract.ts';
+import { type Dataset, LabError, type ModelInfo, type TemplateSelection } from '../../shared/contract.ts';
 import { useMutationCall } from '../lab.ts';
 import { Button, ErrorNote } from '../ui/controls.tsx';
 import { count, plural } from '../ui/format.ts';
@@ -17,20 +17,31 @@ type Props = {
 };
 
 export function TemplatePanel({ dataset, model, draft, change, scored }: Props) {
+  const unready = isUnembedded(scored) && 'The images have to be embedded first.';
   return (
     <section className="pane pad prompt-panel" aria-label="Templates and test">
       <PerTemplate scored={scored} />
-      {scored.split === 'train' && <BestSubset dataset={dataset} model={model} draft={draft} change={change} />}
-      <OnTest dataset={dataset} model={model} draft={draft} />
+      {scored.split === 'train' && (
+        <BestSubset dataset={dataset} model={model} draft={draft} change={change} unready={unready} />
+      )}
+      <OnTest dataset={dataset} model={model} draft={draft} unready={unready} />
     </section>
   );
 }
+
+/** Nothing can be scored before the images are embedded. */
+const isUnembedded = ({ error }: Scored): boolean => error instanceof LabError && error.code === 'conflict';
+
+type Unready = { unready: string | false };
 
 function PerTemplate({ scored }: { scored: Scored }) {
   const bars = (scored.score?.perTemplate ?? []).toSorted((a, b) => b.accuracy - a.accuracy);
   return (
     <div>
       <h3>Each template alone, %</h3>
+      {isUnembedded(scored) && (
+        <p className="muted small">Here each template is scored once the images are embedded.</p>
+      )}
       <ul className="template-bars" aria-label="Accuracy of each template alone, best first">
         {bars.map(({ template, accuracy }) => (
           <li key={template}>
@@ -53,7 +64,7 @@ function PerTemplate({ scored }: { scored: Scored }) {
   );
 }
 
-function BestSubset({ dataset, model, draft, change }: Omit<Props, 'scored'>) {
+function BestSubset({ dataset, model, draft, change, unready }: Omit<Props, 'scored'> & Unready) {
   const select = useMutationCall('prompt.select');
   const captions = usable(draft.now);
   const choose = () => select.run({ datasetId: dataset.id, model: model.id, ...captions, split: 'train', max: 10 });
@@ -67,7 +78,9 @@ function BestSubset({ dataset, model, draft, change }: Omit<Props, 'scored'>) {
         looked at.
       </p>
       <Button
-        disabled={select.busy || (captions.templates.length < 2 && 'Two templates at least; take a built-in set.')}
+        disabled={
+          unready || select.busy || (captions.templates.length < 2 && 'Two templates at least; take a built-in set.')
+        }
         onClick={choose}
       >
         {select.busy ? `Choosing among ${captions.templates.length} …` : 'Choose best subset on train'}
@@ -106,7 +119,7 @@ function Steps({ found, onUse }: { found: TemplateSelection; onUse(found: Templa
 }
 
 /** Test accuracy, only when asked for; each look is counted, since every look lets the words be fitted to it. */
-function OnTest({ dataset, model, draft }: Pick<Props, 'dataset' | 'model' | 'draft'>) {
+function OnTest({ dataset, model, draft, unready }: Pick<Props, 'dataset' | 'model' | 'draft'> & Unready) {
   const captions = usable(draft.now);
   const key = JSON.stringify([model.id, captions]);
   const [looks, setLooks] = useState(0);
@@ -138,6 +151,7 @@ function OnTest({ dataset, model, draft }: Pick<Props, 'dataset' | 'model' | 'dr
       </p>
       <Button
         disabled={
+          unready ||
           measure.busy ||
           captions.templates.length === 0 ||
           (asked === key && result !== undefined && 'Measured for these captions already.')

@@ -70,13 +70,13 @@ function Compute({ settings, info }: { settings: Settings; info: AppInfo }) {
     <Section title="Compute">
       <Labelled
         label="Device"
-        hint="Auto takes the first that works. When a chosen one is gone, the lab says so and uses the processor."
+        hint="Auto takes the processor, or what is at least twice as fast in a trial. When a chosen device is gone, the lab says so and uses the processor."
       >
         <Select
           label="Device"
           value={settings.device}
           options={[
-            { value: 'auto', label: 'auto' },
+            { value: 'auto', label: 'auto', note: info.autoDevice ?? undefined },
             ...(providers.data ?? []).map((each) => ({
               value: each.id as string,
               label: each.id,

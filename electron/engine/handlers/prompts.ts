@@ -53,11 +53,15 @@ export function promptHandlers(engine: Engine): Pick<Handlers, PromptCalls> {
     const key = `${datasetId}|${embedder.key}|${items.map((item) => `${item.id}:${item.hash}:${item.label}:${item.split}`).join()}`;
     if (bench?.key === key) return bench;
     const { features, missing } = cachedFeatures(engine, embedder, items);
-    if (missing > 0)
+    if (missing > 0) {
+      const { name } = getDataset(engine.db, datasetId);
       throw new LabError(
         'conflict',
-        `${items.length - missing} of ${items.length} images of ${getDataset(engine.db, datasetId).name} are embedded with ${embedder.name}. Embed the rest first.`,
+        missing === items.length
+          ? `The ${items.length} images of ${name} are not embedded with ${embedder.name} yet. Embed them first.`
+          : `${items.length - missing} of ${items.length} images of ${name} are embedded with ${embedder.name}. Embed the rest first.`,
       );
+    }
     bench = {
       key,
       embedder,
