@@ -20,10 +20,12 @@ export const prepareVision = () => prepareFixture(VISION, { pixel_values: [2, 3,
 
 export type Numbers = Record<string, Float32Array | BigInt64Array>;
 
-/** Every output of the graph, fed by name. */
-export async function runGraph(g: Graph, feeds: Numbers): Promise<Record<string, Float32Array>> {
+type Run = (feeds: Numbers) => Promise<Record<string, Float32Array>>;
+
+/** `work` with a function that gives every output of the graph, fed by name. */
+async function withSession<T>(g: Graph, work: (run: Run) => Promise<T>): Promise<T> {
   const session = await ort.InferenceSession.create(writeGraph(g), { logSeverityLevel: 3, intraOpNumThreads: 1 });
-  try {
+  const run: Run = async (feeds) => {
     const tensors = Object.fromEntries(
       g.inputs.map((x) => {
         const data = feeds[x.name];
@@ -33,10 +35,15 @@ export async function runGraph(g: Graph, feeds: Numbers): Promise<Record<string,
     );
     const out = await session.run(tensors);
     return Object.fromEntries(g.outputs.map((y) => [y.name, out[y.name]!.data as Float32Array]));
+  };
+  try {
+    return await work(run);
   } finally {
     await session.release();
   }
 }
+
+export const runGraph = (g: Graph, feeds: Numbers) => withSession(g, (run) => run(feeds));
 
 export const drawn = (shape: readonly number[], seed: number): Float32Array => {
   const random = randomOf(seed);
@@ -70,22 +77,30 @@ export function withGradients(
   return { loss: loss.name, gradients };
 }
 
-/** Analytic against central differences along one random direction of one tensor: their relative difference. */
-export async function gradientError(
+/** Analytic against central differences along one random direction of each tensor: the relative difference by name. */
+export function gradientErrors(
   g: Graph,
   marks: ReturnType<typeof withGradients>,
   feeds: Numbers,
-  name: string,
+  names: readonly string[],
   eps: number,
-): Promise<number> {
-  const at = feeds[name] as Float32Array;
-  const direction = drawn([at.length], 11);
-  const moved = async (k: number) => {
-    const out = await runGraph(g, { ...feeds, [name]: at.map((v, i) => v + k * direction[i]!) });
-    return out[marks.loss]![0]!;
-  };
-  const gradient = (await runGraph(g, feeds))[marks.gradients.get(name)!]!;
-  const analytic = gradient.reduce((sum, v, i) => sum + v * direction[i]!, 0);
-  const numeric = ((await moved(eps)) - (await moved(-eps))) / (2 * eps);
-  return Math.abs(analytic - numeric) / (Math.abs(numeric) + 1e-3);
+): Promise<Record<string, number>> {
+  return withSession(g, async (run) => {
+    const here = await run(feeds);
+    const errors: Record<string, number> = {};
+    for (const name of names) {
+      const at = feeds[name] as Float32Array;
+      const direction = drawn([at.length], 11);
+      const moved = async (k: number) =>
+        (await run({ ...feeds, [name]: at.map((v, i) => v + k * direction[i]!) }))[marks.loss]![0]!;
+      const analytic = here[marks.gradients.get(name)!]!.reduce((sum, v, i) => sum + v * direction[i]!, 0);
+      const numeric = ((await moved(eps)) - (await moved(-eps))) / (2 * eps);
+      errors[name] = Math.abs(analytic - numeric) / (Math.abs(numeric) + 1e-3);
+    }
+    return errors;
+  });
 }
+
+/** Those that are too large. */
+export const tooLarge = (errors: Record<string, number>, bound: number) =>
+  Object.entries(errors).filter(([, error]) => !(error < bound));

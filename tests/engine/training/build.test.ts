@@ -8,7 +8,7 @@ import { blocksOf } from '../../../electron/engine/training/blocks.ts';
 import { writeVisionModel } from '../../../electron/engine/training/build-folder.ts';
 import { buildViT, type ViTConfig } from '../../../electron/engine/training/build-vit.ts';
 import { prepare } from '../../../electron/engine/training/prepare.ts';
-import { difference, drawn, gradientError, runGraph, withGradients } from './adapt.ts';
+import { difference, drawn, gradientErrors, runGraph, tooLarge, withGradients } from './adapt.ts';
 
 const config: ViTConfig = {
   image: 32,
@@ -43,16 +43,17 @@ describe.each([
     const feeds = {
       pixel_values: pixels,
       ...Object.fromEntries(
-        parameters.map((p, i) => [p.name, p.data.map((v, j) => v + 0.3 * drawn([p.data.length], i)[j]!)]),
+        parameters.map((p, i) => {
+          const shift = drawn(p.shape, i);
+          return [p.name, p.data.map((v, j) => v + 0.3 * shift[j]!)];
+        }),
       ),
     };
-    for (const name of parameters
-      .map((p) => p.name)
-      .filter((n) =>
-        /class_embedding|patch|position|layers.0.*weight|layers.1.*bias|projection|classifier|post/.test(n),
-      ))
-      expect(await gradientError(graph, marks, feeds, name, 1e-2), name).toBeLessThan(3e-2);
-  }, 60_000);
+    const sample = /class_embedding|patch|position|layers.0.*weight|layers.1.*bias|projection|classifier|post/;
+    const names = parameters.map((p) => p.name).filter((name) => sample.test(name));
+    expect(names.length).toBeGreaterThan(20);
+    expect(tooLarge(await gradientErrors(graph, marks, feeds, names, 1e-2), 3e-2)).toEqual([]);
+  });
 });
 
 test('one seed is one model, another another', () => {
