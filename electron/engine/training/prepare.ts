@@ -14,7 +14,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from './onnx/proto.ts';
-import { readGraph, shapeOf } from './onnx/read.ts';
+import { opsetOf, readGraph, shapeOf } from './onnx/read.ts';
 import { readTensor } from './onnx/tensors.ts';
 import { ops } from './ops/index.ts';
 import { TrainingError } from './rule.ts';
@@ -66,6 +66,7 @@ export async function prepare(file: string, options: PrepareOptions): Promise<Pr
   refuse(model, file);
   if (options.outputs) keepOutputs(model, options.outputs, file);
   halvesToFloats(model);
+  plainComparisons(model);
   fixInputs(model, options.inputs, file);
   const parameters = liftParameters(model, path.dirname(file));
   const simple = await simplify(model);
@@ -107,6 +108,25 @@ function halvesToFloats(model: ModelProto): void {
       if (node.op_type === 'Cast' && a.name === CAST_TO && HALVES.has(a.i ?? 0)) a.i = FLOAT;
       if (a.t && HALVES.has(a.t.data_type ?? 0)) a.t = floatTensor(a.t, '');
     }
+}
+
+/**
+ * x ≥ y as not (x < y). Before opset 16 the runtime neither folds nor infers GreaterOrEqual and LessOrEqual of constants, and
+ * with them the causal mask of a transformer and every shape that comes after.
+ */
+function plainComparisons(model: ModelProto): void {
+  const { graph } = model;
+  if (opsetOf(model) >= 16) return;
+  const opposite: Record<string, string> = { GreaterOrEqual: 'Less', LessOrEqual: 'Greater' };
+  graph.node = graph.node.flatMap((node) => {
+    const other = opposite[node.op_type];
+    if (!other || !node.output?.[0]) return [node];
+    const between = `${node.output[0]}/opposite`;
+    return [
+      { ...node, op_type: other, output: [between] },
+      { op_type: 'Not', name: `${node.name ?? ''}/not`, input: [between], output: [node.output[0]] },
+    ];
+  });
 }
 
 function floatTensor(tensor: TensorProto, folder: string): TensorProto {
@@ -178,7 +198,7 @@ function liftParameters(model: ModelProto, folder: string): Parameter[] {
       continue;
     }
     const { data, shape } = readTensor(tensor, folder);
-    if (isMask(data as Float32Array)) {
+    if (isMask(data as Float32Array) || isTable(tensor.name ?? '', used, data as Float32Array, shape)) {
       stay.push(plain(tensor, folder));
       continue;
     }
@@ -191,6 +211,15 @@ function liftParameters(model: ModelProto, folder: string): Parameter[] {
 
 /** Attention masks are stored as floats of 0 and minus infinity, or minus a great number. */
 const isMask = (data: Float32Array) => data.some((v) => v < -1e4);
+
+/**
+ * What the exporter computed ahead, which torch.export names after an op (`unsqueeze_16`, `val_9`): tables of cosines that are
+ * multiplied with, scales of one number. A weight folded into another form feeds a matrix product, is added, or has one axis.
+ */
+const isTable = (name: string, uses: readonly Use[], data: Float32Array, shape: readonly number[]) =>
+  /^[a-z]+(_[a-z]+)*(_\d+)?$/.test(name) &&
+  ((uses.every((use) => use.op === 'Mul' || use.op === 'Div') && shape.filter((d) => d > 1).length > 1) ||
+    data.every((v) => v === data[0]));
 
 const plain = (tensor: TensorProto, folder: string): TensorProto => {
   if (sizeOf(tensor.dims ?? []) === 0) return { ...tensor, data_type: FLOAT };
@@ -236,6 +265,8 @@ async function simplify(model: ModelProto): Promise<ModelProto> {
     });
     await session.release();
     return decodeModel(readFileSync(file));
+  } catch (error) {
+    throw new TrainingError(`The runtime refuses the model: ${(error as Error).message.trim()}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -97,7 +97,9 @@ function outputsOf(
   const isKnown = (name: string) => !name || (shapes.get(name)?.shape.length ?? 0) > 0;
   if (names.every(isKnown)) return names.map((name) => (name ? shapes.get(name)! : null));
   const placeholders = names.map((name): Value => shapes.get(name) ?? { name, shape: [], dtype: 'float32' });
+  const before = g.nodes.length;
   const [form, ...more] = upgradeNode(g, { ...node, outputs: placeholders }, opset);
+  g.nodes.length = before;
   const rule = form?.domain === '' && more.length === 0 ? rules[form.op] : undefined;
   if (!form || !rule) return names.map((name) => (name ? required(shapes, name, proto) : null));
   const own = rule.shapes(form.inputs, form.attrs, g, names.length);

@@ -1,6 +1,7 @@
 // Older forms of operators as opset 20 has them, so that every rule sees one form.
 // Source of the changes: https://github.com/onnx/onnx/blob/main/docs/Changelog.md
 import type { Attrs, Graph, Node, Value } from '../graph.ts';
+import { resizeByProducts } from '../ops/spatial.ts';
 import { float, floatAttr, intAttr, intsAttr } from '../rule.ts';
 import { axisOf, sizeOf } from '../shape.ts';
 
@@ -35,6 +36,9 @@ export function upgradeNode(g: Graph, node: Node, opset: number): Node[] {
     return [{ ...node, outputs: node.outputs.slice(0, 3), attrs: { ...attrs, training_mode: 1 } }];
   if (op === 'RMSNormalization') return [{ ...node, op: 'SimplifiedLayerNormalization' }];
   if (op === 'Swish') return swish(g, node, 1);
+  // the runtime's optimiser moves transpositions past Resize, where these modes then have no kernel
+  if (op === 'Resize' && (attrs.mode === 'cubic' || attrs.antialias === 1) && inputs[0]?.dtype === 'float32')
+    return [standard(node, 'Identity', [resizeByProducts(g, inputs, attrs)])];
   if (op === 'Clip' && opset < 11)
     return [
       {

@@ -178,6 +178,21 @@ function resized(g: Graph, [x, , scales, sizes]: readonly (Value | null)[], attr
   return { shape, scales: factor };
 }
 
+/** The same as a matrix product for each axis. */
+export function resizeByProducts(g: Graph, inputs: readonly (Value | null)[], attrs: Attrs): Value {
+  const { shape, scales } = resized(g, inputs, attrs);
+  let y = inputs[0]!;
+  for (const [axis, d] of inputs[0]!.shape.entries()) {
+    const to = shape[axis]!;
+    if (to === d && scales[axis] === 1) continue;
+    const map = resizeMatrix(d, to, scales[axis]!, attrs);
+    y = alongAxis(g, y, axis, flipped(map, to, d), to);
+  }
+  return y;
+}
+const flipped = (m: Float32Array, rows: number, columns: number): Float32Array =>
+  m.map((_, i) => m[(i % rows) * columns + Math.floor(i / rows)]!);
+
 /** Linear in x, one axis after the other: the gradient goes back through each axis's map. */
 export const Resize: OpRule = {
   shapes: (inputs, attrs, g) => [resized(g, inputs, attrs).shape],
