@@ -10,7 +10,7 @@ import { crossEntropy } from '../../electron/engine/training/losses.ts';
 import { planTraining, type TrainedTensor, type TrainingPlan } from '../../electron/engine/training/plan.ts';
 import { prepare } from '../../electron/engine/training/prepare.ts';
 import { sizeOf } from '../../electron/engine/training/shape.ts';
-import { createTrainer } from '../../electron/engine/training/trainer.ts';
+import { createTrainer, type Feeds, type Trainer } from '../../electron/engine/training/trainer.ts';
 
 export const usage =
   'train --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--device cpu] [--python PATH] [--rounds 3] [--json]';
@@ -69,22 +69,8 @@ export async function run(args: string[]): Promise<void> {
 }
 
 async function measure(settings: Settings, tell: (line: string) => void): Promise<Speed> {
-  const { batch, steps, threads, device, mode } = settings;
-  const plan = await planOf(settings);
-  const trainer = await createTrainer(plan, {
-    optimizer: { kind: 'adamw' },
-    threads,
-    device,
-    average: 0,
-    parts: 1,
-    threadFile: new URL('../../electron/engine/workers/optimizer.ts', import.meta.url),
-  });
-  const pixels = plan.data.find((value) => value.name !== 'targets')!;
-  const x = Float32Array.from({ length: sizeOf(pixels.shape) }, () => Math.random() * 2 - 1);
-  const targets = Float32Array.from({ length: batch * CLASSES }, (_, i) =>
-    i % CLASSES === Math.floor(i / CLASSES) % CLASSES ? 1 : 0,
-  );
-  const feeds = { [pixels.name]: x, targets };
+  const { batch, steps, device, mode } = settings;
+  const { trainer, feeds } = await openRun(settings);
   const whole: number[] = [];
   const optimizer: number[] = [];
   for (let i = -WARM_UP; i < steps; i++) {
@@ -114,6 +100,26 @@ async function measure(settings: Settings, tell: (line: string) => void): Promis
     batch,
     device,
   };
+}
+
+/** In a function of its own, so that the model's file can be collected before the first step. */
+async function openRun(settings: Settings): Promise<{ trainer: Trainer; feeds: Feeds }> {
+  const plan = await planOf(settings);
+  const { batch, threads, device } = settings;
+  const trainer = await createTrainer(plan, {
+    optimizer: { kind: 'adamw' },
+    threads,
+    device,
+    average: 0,
+    parts: 1,
+    threadFile: new URL('../../electron/engine/workers/optimizer.ts', import.meta.url),
+  });
+  const pixels = plan.data.find((value) => value.name !== 'targets')!;
+  const x = Float32Array.from({ length: sizeOf(pixels.shape) }, () => Math.random() * 2 - 1);
+  const targets = Float32Array.from({ length: batch * CLASSES }, (_, i) =>
+    i % CLASSES === Math.floor(i / CLASSES) % CLASSES ? 1 : 0,
+  );
+  return { trainer, feeds: { [pixels.name]: x, targets } };
 }
 
 const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;

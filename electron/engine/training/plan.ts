@@ -26,6 +26,8 @@ export type TrainingPlan = {
   data: Value[];
   forwardData: Value[];
   tensors: TrainedTensor[];
+  /** Weights that are not trained. They are inputs of both graphs: inside the file the runtime would hold them several times. */
+  frozen: { value: Value; data: Float32Array }[];
   loss: string;
   /** Trained tensor -> the output that is its gradient. */
   gradients: ReadonlyMap<string, string>;
@@ -44,7 +46,9 @@ export function planTraining(
   makeLoss: (g: Graph) => Loss,
 ): TrainingPlan {
   const trained = new Set(tensors.map((t) => t.name));
-  const isData = (value: Value) => !trained.has(value.name);
+  const isData = (value: Value) => !trained.has(value.name) && !isFrozen.has(value.name);
+  const frozen = takeOut(g);
+  const isFrozen = new Set(frozen.map(({ value }) => value.name));
   g.outputs = [...outputs];
   const forward = pruned(g);
   const { value: loss, seeds } = makeLoss(g);
@@ -72,10 +76,26 @@ export function planTraining(
     data: g.inputs.filter(isData),
     forwardData: forward.inputs.filter(isData),
     tensors: [...tensors],
+    frozen,
     loss: loss.name,
     gradients,
     outputs: [...outputs],
   };
+}
+
+/** Numbers above which a constant of the model is handed in as an input. */
+const LARGE = 4096;
+
+/** Makes inputs of the large constants; those of a small model stay where the runtime can fold them. */
+function takeOut(g: Graph): TrainingPlan['frozen'] {
+  const large = [...g.constants.values()].filter(
+    (c): c is { value: Value; data: Float32Array } => c.data instanceof Float32Array && c.data.length > LARGE,
+  );
+  for (const { value } of large) {
+    g.constants.delete(value.name);
+    g.inputs.push(value);
+  }
+  return large;
 }
 
 /** The bytes of what the graph's outputs need, leaving the graph as it is. */
