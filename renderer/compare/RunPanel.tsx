@@ -5,7 +5,6 @@ import { capital, listed, percent } from '../../shared/chart/words.ts';
 import type { Comparison } from '../../shared/contract.ts';
 import type { Report } from '../../shared/report.ts';
 import { count, plural, span, when } from '../ui/format.ts';
-import { isCaptioned } from './choice.ts';
 import { omittedByReason } from './run.ts';
 
 const MOST = 12;
@@ -112,7 +111,7 @@ function Protocol({ report }: { report: Report }) {
         <dd>{protocol.splitSource}</dd>
         <dt>Validation</dt>
         <dd>{protocol.validation}</dd>
-        {protocol.templates.length > 0 && report.summary.some((row) => isCaptioned(row.method)) && (
+        {protocol.templates.length > 0 && report.summary.some((row) => row.shots === 0) && (
           <>
             <dt>Templates</dt>
             <dd>
