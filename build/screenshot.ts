@@ -11,7 +11,7 @@ import { startServer } from '../electron/server/server.ts';
 import { chromiumPath, chromiumSwitches } from './chromium.ts';
 import { renderer } from './vite.ts';
 
-const HELP = `  --screen NAME     data, compare, prompt, models, runs or settings (default compare)
+const HELP = `  --screen NAME     data, compare, prompt, finetune, models, runs or settings (default compare)
   --params JSON     what the screen shows, as in renderer/ui/navigation.ts: '{"datasetId":1}'
   --theme T         light or dark (default light)
   --size WxH        default 1280x800
@@ -55,7 +55,7 @@ async function ownServer(): Promise<{ url: string; close(): Promise<void> }> {
 
 /** Opens the screen by what the page itself remembers between loads. */
 async function show(page: Page, url: string): Promise<void> {
-  const empty = { data: {}, compare: {}, prompt: {}, models: {}, runs: {}, settings: {} };
+  const empty = { data: {}, compare: {}, prompt: {}, finetune: {}, models: {}, runs: {}, settings: {} };
   const place = { screen: values.screen, params: { ...empty, [values.screen]: JSON.parse(values.params) as object } };
   await page.addInitScript((text) => sessionStorage.setItem('place', text), JSON.stringify(place));
   await page.goto(url);

@@ -5,6 +5,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import type { ComponentType } from 'react';
 import { CompareScreen } from './compare/CompareScreen.tsx';
 import { DataScreen } from './data/DataScreen.tsx';
+import { FinetuneScreen } from './finetune/FinetuneScreen.tsx';
 import { queries } from './lab.ts';
 import { ModelsScreen } from './models/ModelsScreen.tsx';
 import { PromptScreen } from './prompt/PromptScreen.tsx';
@@ -18,6 +19,7 @@ const SCREENS: Record<ScreenId, ComponentType> = {
   data: DataScreen,
   compare: CompareScreen,
   prompt: PromptScreen,
+  finetune: FinetuneScreen,
   models: ModelsScreen,
   runs: RunsScreen,
   settings: SettingsScreen,

@@ -54,6 +54,7 @@ function engine(): Promise<Client> {
 const CHANGES: Partial<Record<CallName, CallName[]>> = {
   'job.delete': ['job.list', 'compare.list'],
   'compare.delete': ['compare.list', 'job.list'],
+  'finetune.delete': ['finetune.list'],
   'cache.clear': ['cache.list', 'embed.forecast'],
   'settings.set': ['settings.get', 'app.info'],
   'dataset.delete': ['dataset.list'],
@@ -121,6 +122,7 @@ const EVENTS: EventName[] = [
   'model.changed',
   'settings.changed',
   'compare.changed',
+  'finetune.changed',
   'notice',
 ];
 
@@ -137,11 +139,14 @@ export function outdated<E extends EventName>(event: E, payload: Events[E]): [Ca
         ['dataset.problems', id],
         ['dataset.duplicates', id],
         ['embed.forecast', null],
+        ['finetune.settings', null],
+        ['finetune.forecast', null],
       ];
     }
     case 'model.changed':
       return [
         ['model.list', null],
+        ['finetune.settings', null],
         ['model.providers', null],
         ['embed.forecast', null],
         ['prompt.score', null],
@@ -151,6 +156,11 @@ export function outdated<E extends EventName>(event: E, payload: Events[E]): [Ca
         ['compare.get', (payload as Events['compare.changed']).id],
         ['compare.list', null],
       ];
+    case 'finetune.changed':
+      return [
+        ['finetune.get', (payload as Events['finetune.changed']).id],
+        ['finetune.list', null],
+      ];
     case 'job.changed': {
       const job = payload as Job;
       if (!ENDED.includes(job.status)) return [];
@@ -159,6 +169,8 @@ export function outdated<E extends EventName>(event: E, payload: Events[E]): [Ca
         ['job.metrics', job.id],
         ['compare.list', null],
         ['compare.get', null],
+        ['finetune.list', null],
+        ['finetune.get', null],
         ['cache.list', null],
         ['embed.forecast', null],
       ];

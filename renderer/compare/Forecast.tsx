@@ -3,10 +3,11 @@ import { useQueries } from '@tanstack/react-query';
 import { listed } from '../../shared/chart/words.ts';
 import type { Dataset, EmbedForecast, ModelInfo } from '../../shared/contract.ts';
 import { call, errorText } from '../lab.ts';
+import { isTrained } from '../ui/applies.ts';
 import { Note } from '../ui/controls.tsx';
 import { bytes, count, plural, rate, span } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
-import { type Choice, isTrained, methodsChosen, rowsAsked } from './choice.ts';
+import { type Choice, methodsChosen, rowsAsked } from './choice.ts';
 
 type Props = { choice: Choice; dataset: Dataset; models: ModelInfo[]; missing: string | null };
 

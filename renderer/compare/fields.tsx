@@ -4,11 +4,12 @@ import { METHOD_ORDER } from '../../shared/chart/style.ts';
 import { labelsPerClass } from '../../shared/chart/words.ts';
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
 import type { MethodId, Shots } from '../../shared/report.ts';
+import { isTrained, whyNone, whyNot } from '../ui/applies.ts';
 import { CheckField, Hint, Labelled, NumberField, Select } from '../ui/controls.tsx';
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
-import { type Choice, isTrained, partly, SHOTS_OFFERED, shotsLeftOut, whyNone, whyNot } from './choice.ts';
+import { type Choice, partly, SHOTS_OFFERED, shotsLeftOut } from './choice.ts';
 
 type FieldProps = { choice: Choice; onChange(part: Partial<Choice>): void; models: ModelInfo[] };
 
@@ -107,10 +108,10 @@ export function MethodsField({ models, choice, onChange }: FieldProps) {
   return (
     <section>
       <h2>Methods</h2>
-      <div className="method-choice">
+      <fieldset className="bare method-choice" aria-label="Methods">
         {chips('On frozen features', frozen)}
         {chips('Training the encoder: minutes to hours a row', trained)}
-      </div>
+      </fieldset>
       <p className="muted small one-line">{whyNone(METHOD_ORDER, models) ?? partly(models)}</p>
     </section>
   );

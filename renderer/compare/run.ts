@@ -4,7 +4,7 @@ import { METHOD_ORDER, METHOD_STYLES } from '../../shared/chart/style.ts';
 import { compareShots, labelsPerClass, percent } from '../../shared/chart/words.ts';
 import type { Comparison, ComparisonInfo, Job, JobStatus, ModelInfo } from '../../shared/contract.ts';
 import type { MethodId, Omission, ResultRow, Shots } from '../../shared/report.ts';
-import { isCaptioned, isTrained, whyNot } from './choice.ts';
+import { isCaptioned, isTrained, whyNot } from '../ui/applies.ts';
 
 /** One dot: what the panel opens. `seed` null is zero-shot's only row. */
 export type PointKey = { method: MethodId; model: string; shots: Shots };

@@ -116,11 +116,16 @@ const LABELS = { active: 'Running', done: 'Done', stopped: 'Stopped' } as const;
 /** Where a job's result is looked at. */
 function useOpen(job: Job | undefined): { label: string; run(): void } | null {
   const comparisons = useCall('compare.list', {}).data;
+  const finetunes = useCall('finetune.list', {}).data;
   if (!job) return null;
   const params = (job.params ?? {}) as { datasetId?: number; id?: number | string };
   if (job.kind === 'compare') {
     const comparison = comparisons?.find((each) => each.jobId === job.id);
     return comparison ? { label: 'Open in Compare', run: () => go('compare', { comparisonId: comparison.id }) } : null;
+  }
+  if (job.kind === 'finetune') {
+    const run = finetunes?.find((each) => each.jobId === job.id);
+    return run ? { label: 'Open in Fine-tune', run: () => go('finetune', { finetuneId: run.id }) } : null;
   }
   if (job.kind === 'download')
     return {

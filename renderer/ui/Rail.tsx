@@ -3,14 +3,14 @@ import { isActive, useCall, useJobs } from '../lab.ts';
 import { Kbd } from './controls.tsx';
 import { plural } from './format.ts';
 import { go, type ScreenId, useNavigation } from './navigation.ts';
-import { RAIL } from './screens.ts';
+import { RAIL, RAIL_GROUPS } from './screens.ts';
 
 export function Rail() {
   const { screen } = useNavigation();
   const counts = useCounts();
   return (
     <nav className="rail" aria-label="Screens">
-      {(['Work', 'Lab'] as const).map((group) => (
+      {RAIL_GROUPS.map((group) => (
         <div key={group}>
           <h2>{group}</h2>
           <ul>
@@ -70,11 +70,13 @@ function useCounts(): Partial<Record<ScreenId, string>> {
   const datasets = useCall('dataset.list', {}).data?.length;
   const models = useCall('model.list', {}).data?.filter((model) => model.installed).length;
   const comparisons = useCall('compare.list', {}).data?.length;
+  const finetunes = useCall('finetune.list', {}).data?.length;
   const jobs = useJobs();
   const active = jobs.filter(isActive).length;
   return {
     ...(datasets ? { data: plural(datasets, 'set') } : {}),
     ...(comparisons ? { compare: String(comparisons) } : {}),
+    ...(finetunes ? { finetune: String(finetunes) } : {}),
     ...(models ? { models: String(models) } : {}),
     ...(active ? { runs: `${active} running` } : jobs.length ? { runs: String(jobs.length) } : {}),
   };

@@ -14,6 +14,8 @@ export type ScreenParams = {
     classNames?: Record<string, string>;
   };
   prompt: { datasetId?: number; model?: string };
+  /** `fresh`: open the form for a new run, on `datasetId` and `model`. */
+  finetune: { finetuneId?: number; datasetId?: number; model?: string; fresh?: boolean };
   models: { modelId?: string };
   runs: { jobId?: number };
   settings: { section?: string };
@@ -23,7 +25,7 @@ export type ScreenId = keyof ScreenParams;
 type Place = { screen: ScreenId; params: { [S in ScreenId]: ScreenParams[S] } };
 const START: Place = {
   screen: 'compare',
-  params: { data: {}, compare: {}, prompt: {}, models: {}, runs: {}, settings: {} },
+  params: { data: {}, compare: {}, prompt: {}, finetune: {}, models: {}, runs: {}, settings: {} },
 };
 const KEY = 'place';
 

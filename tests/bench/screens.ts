@@ -23,6 +23,7 @@ const CONTENT: Record<ScreenName, string> = {
   Data: '[role=option] img',
   Compare: '.few-shot svg',
   Prompt: '.main-body > *',
+  'Fine-tune': '.main-body > *',
   Models: 'tbody tr',
   Runs: 'tbody tr',
   Settings: 'section',

@@ -1,6 +1,6 @@
 // Fine-tuning: forecast and start a run, read it while it trains, stop it, save what it made, delete it.
 import { type Dataset, type Handlers, LabError, type ModelInfo } from '../../../shared/contract.ts';
-import type { FinetuneMethodId, FinetuneParams } from '../../../shared/finetune.ts';
+import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../../shared/finetune.ts';
 import type { Engine } from '../context.ts';
 import { getDataset } from '../datasets/store.ts';
 import { forecastRun } from '../finetune/forecast.ts';
@@ -14,6 +14,7 @@ type FinetuneCalls =
   | 'finetune.start'
   | 'finetune.list'
   | 'finetune.get'
+  | 'finetune.settings'
   | 'finetune.forecast'
   | 'finetune.stop'
   | 'finetune.save'
@@ -26,8 +27,7 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
   return {
     'finetune.start': async (params) => {
       const { dataset } = await check(engine, params);
-      const { folder } = await engine.models.folder(params.model.id);
-      const settings = resolveSettings(params.method, familyOf(folder), params.settings, usable(dataset));
+      const settings = await settingsOf(engine, dataset, params);
       const job = jobs.start('finetune', params);
       const finetuneId = insertRun(db, { jobId: job.id, dataset, params, settings });
       changed(finetuneId);
@@ -35,6 +35,7 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
     },
     'finetune.list': () => listRuns(db),
     'finetune.get': ({ id }) => loadRun(db, id),
+    'finetune.settings': async (params) => settingsOf(engine, (await check(engine, params)).dataset, params),
     'finetune.forecast': async (params) => {
       await check(engine, params);
       return forecastRun(engine, params);
@@ -59,6 +60,11 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
       return null;
     },
   };
+}
+
+async function settingsOf(engine: Engine, dataset: Dataset, params: FinetuneParams): Promise<ResolvedSettings> {
+  const { folder } = await engine.models.folder(params.model.id);
+  return resolveSettings(params.method, familyOf(folder), params.settings, usable(dataset, params.shots));
 }
 
 /** What is refused now rather than in the queue. Throws an error that names the thing and the way out. */
@@ -108,4 +114,5 @@ function checkModel(model: ModelInfo, method: FinetuneMethodId): void {
 }
 
 /** An upper bound of what a run trains on: a batch is never larger. */
-const usable = ({ classes }: Dataset): number => classes.reduce((sum, one) => sum + one.train, 0);
+const usable = ({ classes }: Dataset, shots: FinetuneParams['shots']): number =>
+  classes.reduce((sum, one) => sum + (shots === 'all' ? one.train : Math.min(one.train, shots)), 0);

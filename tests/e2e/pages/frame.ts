@@ -1,7 +1,7 @@
 // The frame around every screen: the rail, the line to the engine, and the running job at the bottom.
 import { expect, type Page } from '@playwright/test';
 
-export type ScreenName = 'Data' | 'Compare' | 'Prompt' | 'Models' | 'Runs' | 'Settings';
+export type ScreenName = 'Data' | 'Compare' | 'Prompt' | 'Fine-tune' | 'Models' | 'Runs' | 'Settings';
 
 export const frame = (page: Page) => {
   const rail = page.getByRole('navigation', { name: 'Screens' });

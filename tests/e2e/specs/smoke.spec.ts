@@ -13,7 +13,8 @@ test('opens with a connected engine and every screen', async ({ lab }) => {
 test('the keys go where the rail goes', async ({ lab }) => {
   for (const [key, name] of [
     ['Alt+1', 'Data'],
-    ['Alt+4', 'Models'],
+    ['Alt+4', 'Fine-tune'],
+    ['Alt+5', 'Models'],
     ['Alt+2', 'Compare'],
   ] as const) {
     await lab.page.keyboard.press(key);

@@ -2,15 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import {
   firstChoice,
-  isTrained,
   methodsChosen,
   notReady,
   paramsOf,
   partly,
   rowsAsked,
   shotsLeftOut,
-  whyNone,
-  whyNot,
 } from '../../../renderer/compare/choice.ts';
 import {
   bestPoint,
@@ -21,6 +18,7 @@ import {
   plannedShots,
   whatIsSeen,
 } from '../../../renderer/compare/run.ts';
+import { isTrained, whyNone, whyNot } from '../../../renderer/ui/applies.ts';
 import { METHOD_ORDER } from '../../../shared/chart/style.ts';
 import { type Comparison, compareParams, type Dataset, type Job, type ModelInfo } from '../../../shared/contract.ts';
 import { TRAINED_METHOD_IDS } from '../../../shared/finetune.ts';

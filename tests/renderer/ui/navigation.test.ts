@@ -3,7 +3,10 @@ import { beforeEach, expect, test } from 'vitest';
 import { go, goBack, place, stay } from '../../../renderer/ui/navigation.ts';
 
 beforeEach(() =>
-  place.set({ screen: 'compare', params: { data: {}, compare: {}, prompt: {}, models: {}, runs: {}, settings: {} } }),
+  place.set({
+    screen: 'compare',
+    params: { data: {}, compare: {}, prompt: {}, finetune: {}, models: {}, runs: {}, settings: {} },
+  }),
 );
 
 test('a screen keeps its params while others are shown', () => {

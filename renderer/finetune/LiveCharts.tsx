@@ -1,0 +1,94 @@
+// A run's curves as they grow: loss, accuracy on validation, learning rate, images a second.
+import { useEffect, useMemo, useState } from 'react';
+import { percent } from '../../shared/chart/words.ts';
+import type { Job, Metric } from '../../shared/contract.ts';
+import type { FinetuneRun } from '../../shared/finetune.ts';
+import { type Curve, CurveChart, type Dot } from '../charts/CurveChart.tsx';
+import { useCall, useEvent } from '../lab.ts';
+import { METHODS } from '../ui/methods.ts';
+import { curvesOf, niceTicks, ofEpochs, thinned } from './curves.ts';
+import { settingText } from './run.ts';
+
+/** What was measured before the screen opened, and what comes while it is open. */
+function useMetrics(jobId: number): Metric[] {
+  const known = useCall('job.metrics', { id: jobId, afterStep: -1 }).data;
+  const [live, setLive] = useState<Metric[]>([]);
+  useEvent('job.metrics', (batch) => {
+    const own = batch.filter((metric) => metric.jobId === jobId);
+    if (own.length > 0) setLive((before) => [...before, ...own]);
+  });
+  // The answer holds all that came until it was asked for again.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is the new answer that makes the others needless.
+  useEffect(() => setLive([]), [known]);
+  return useMemo(() => [...(known ?? []), ...live], [known, live]);
+}
+
+const MOST_DOTS = 300;
+const whole = (value: number) => value.toLocaleString('en-GB');
+
+export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefined }) {
+  const metrics = useMetrics(run.jobId);
+  const { epochs } = run;
+  const curves = useMemo(() => curvesOf(metrics), [metrics]);
+  const dots = (name: string): Dot[] => thinned(curves.get(name) ?? [], MOST_DOTS);
+  const lastStep = Math.max(epochs.at(-1)?.step ?? 0, curves.get('loss')?.at(-1)?.x ?? 0);
+  const planned = job?.status === 'running' && job.unit === 'steps' ? job.total : 0;
+  const x = {
+    ticks: niceTicks([0, Math.max(4, lastStep, planned)], { zero: true, least: 1 }),
+    text: whole,
+    title: 'step',
+  };
+  const colour = METHODS[run.method].colour;
+  const loss: Curve[] = [
+    { name: 'train', colour, dots: dots('loss') },
+    { name: 'validation', colour: 'var(--muted)', dots: ofEpochs(epochs, 'valLoss'), dashed: true, marker: 'circle' },
+  ];
+  const accuracy: Curve[] = [{ name: 'validation', colour, dots: ofEpochs(epochs, 'valAccuracy'), marker: 'circle' }];
+  const rate: Curve[] = [{ name: '', colour: 'var(--muted)', dots: dots('lr') }];
+  const speed: Curve[] = [{ name: '', colour: 'var(--muted)', dots: dots('imagesPerSecond') }];
+  const values = (of: Curve[]) => of.flatMap((curve) => curve.dots.map((dot) => dot.y));
+  return (
+    <div className="pane live-charts">
+      <CurveChart
+        title="loss"
+        curves={loss}
+        x={x}
+        y={{ ticks: niceTicks(values(loss), { zero: true }), text: settingText }}
+        valueText={(value) => value.toFixed(value < 0.1 ? 3 : 2)}
+        summary={summaryOf('Loss', loss, (value) => value.toFixed(3))}
+      />
+      <CurveChart
+        title="accuracy on validation, %"
+        curves={accuracy}
+        x={x}
+        y={{ ticks: niceTicks(values(accuracy), { least: 0.01, most: 1 }), text: (value) => percent(value, 0) }}
+        valueText={(value) => percent(value)}
+        summary={summaryOf('Accuracy on validation', accuracy, (value) => `${percent(value)} %`)}
+      />
+      <CurveChart
+        title="learning rate"
+        curves={rate}
+        x={x}
+        y={{ ticks: niceTicks(values(rate), { zero: true }), text: settingText }}
+        valueText={(value) => value.toExponential(1)}
+        summary={summaryOf('Learning rate', rate, (value) => value.toExponential(2))}
+      />
+      <CurveChart
+        title="images a second"
+        curves={speed}
+        x={x}
+        y={{ ticks: niceTicks(values(speed), { zero: true }), text: settingText }}
+        valueText={(value) => value.toFixed(value < 9.95 ? 1 : 0)}
+        summary={summaryOf('Images a second', speed, (value) => value.toFixed(1))}
+      />
+    </div>
+  );
+}
+
+function summaryOf(what: string, curves: readonly Curve[], text: (value: number) => string): string {
+  const said = curves.flatMap(({ name, dots }) => {
+    const [first, last] = [dots[0], dots.at(-1)];
+    return first && last ? [`${name === '' ? 'it' : name} went from ${text(first.y)} to ${text(last.y)}`] : [];
+  });
+  return said.length > 0 ? `${what}: ${said.join('; ')}.` : `${what}: nothing was measured yet.`;
+}

@@ -1,0 +1,142 @@
+// The form of a run: which methods and settings apply, what is refused before it starts, and what is sent.
+import { describe, expect, test } from 'vitest';
+import {
+  controlLabels,
+  costParams,
+  defaultName,
+  firstPlan,
+  MAIN_SETTINGS,
+  MORE_SETTINGS,
+  methodsFor,
+  notReady,
+  type Plan,
+  paramsOf,
+  settingProblem,
+  settingsOf,
+  settingsSent,
+  trainable,
+  withOffer,
+} from '../../../renderer/finetune/plan.ts';
+import type { Dataset, ModelInfo } from '../../../shared/contract.ts';
+import { FINETUNE_METHOD_IDS, finetuneParams, finetuneSettings } from '../../../shared/finetune.ts';
+
+const model = (id: string, hasText: boolean): ModelInfo => ({
+  id,
+  name: id,
+  family: hasText ? 'dual' : 'vision',
+  source: 'models-dir',
+  path: `/m/${id}`,
+  installed: true,
+  pretrained: true,
+  hasText,
+  outputs: ['pooler_output'],
+  dim: 8,
+  imageSize: 224,
+  bytes: 1,
+  licence: null,
+  repo: null,
+  goodFor: null,
+  problem: null,
+});
+const clip = model('clip', true);
+const net = model('net', false);
+const dataset = (name: string, train: number[]) =>
+  ({
+    id: name.length,
+    name,
+    path: `/d/${name}`,
+    state: 'ready',
+    classes: train.map((n, i) => ({ name: `class_${i}`, train: n, val: 0, test: 5, unsplit: 0 })),
+  }) as unknown as Dataset;
+const flowers = dataset('flowers', [60, 20]);
+const plan = (part: Partial<Plan> = {}): Plan => ({ ...firstPlan({}), ...part });
+
+describe('methods', () => {
+  test('those with captions need a text side, and say so; hog cannot be trained at all', () => {
+    const off = methodsFor(net).filter((one) => one.reason !== null);
+    expect(off.map((one) => one.method).sort()).toEqual(['clap', 'flyp', 'zs-probe']);
+    expect(off[0]!.reason).toMatch(/net has no text side/);
+    expect(methodsFor(clip).map((one) => one.method)).toEqual([...FINETUNE_METHOD_IDS]);
+    expect(methodsFor(clip).every((one) => one.reason === null)).toBe(true);
+    expect(trainable({ ...net, family: 'hog' })).toBe(false);
+    expect(trainable({ ...net, installed: false })).toBe(false);
+    expect(trainable(net)).toBe(true);
+  });
+
+  test('a method has its own settings and no others; every number of the contract has a field', () => {
+    const names = (method: Plan['method']) => settingsOf(method, MAIN_SETTINGS).map(({ name }) => name);
+    expect(names('fine-tune')).toEqual(['epochs', 'lr', 'batch']);
+    expect(names('lora')).toEqual(['epochs', 'lr', 'batch', 'rank', 'alpha']);
+    expect(names('last-blocks')).toContain('blocks');
+    expect(names('clap')).toEqual([]);
+    const fields = [...MAIN_SETTINGS, ...MORE_SETTINGS].map(({ name }) => name as string);
+    const numbers = Object.keys(finetuneSettings.shape).filter((name) => name !== 'augment' && name !== 'targets');
+    expect(fields.sort()).toEqual(numbers.sort());
+  });
+});
+
+describe('what is sent', () => {
+  test('nothing that was not typed, nothing of another method, and what the engine accepts', () => {
+    const sent = paramsOf(
+      plan({
+        method: 'lora',
+        typed: { epochs: '5', lr: '2e-4', blocks: '3', rank: ' ', warmup: '0,2' },
+        targets: ['q', 'v'],
+        augment: 'flip',
+        name: ' mine ',
+      }),
+      flowers,
+      clip,
+      undefined,
+    );
+    expect(finetuneParams.parse(sent)).toMatchObject({
+      model: { id: 'clip' },
+      shots: 'all',
+      control: null,
+      name: 'mine',
+      settings: { epochs: 5, lr: 0.0002, warmup: 0.2, targets: ['q', 'v'], augment: 'flip' },
+    });
+    expect(sent.settings).not.toHaveProperty('blocks');
+    expect(sent.settings).not.toHaveProperty('rank');
+    expect(settingsSent(plan({ method: 'clap', typed: { epochs: '5' }, augment: 'flip' }))).toEqual({});
+  });
+
+  test('the control set’s classes are named where words were typed', () => {
+    const control = dataset('other', [3, 3]);
+    expect(controlLabels(plan(), control)).toEqual([]);
+    expect(controlLabels(plan({ controlWords: { class_1: 'a cat' } }), control)).toEqual(['class 0', 'a cat']);
+    const sent = paramsOf(plan({ controlWords: { class_1: 'a cat' } }), flowers, clip, control);
+    expect(sent.control).toEqual({ datasetId: control.id, labels: ['class 0', 'a cat'] });
+    expect(costParams({ ...sent, name: 'x', seed: 4 })).not.toHaveProperty('control');
+    expect(costParams({ ...sent, name: 'x', seed: 4 })).toMatchObject({ seed: 0 });
+  });
+
+  test('an offer is taken as if it had been typed', () => {
+    const next = { ...plan(), ...withOffer(plan(), { method: 'lora', settings: { microBatch: 1, rank: 2 } }) };
+    expect(next.method).toBe('lora');
+    expect(settingsSent(next)).toEqual({ microBatch: 1, rank: 2 });
+  });
+
+  test('a name that is a folder’s', () =>
+    expect(defaultName('clip vit/b', 'lora', 'my flowers')).toBe('clip-vit-b-lora-my-flowers'));
+});
+
+describe('what is missing', () => {
+  test('is named, with the way out', () => {
+    expect(notReady(plan(), undefined, clip)).toBe('Choose a dataset.');
+    expect(notReady(plan(), flowers, undefined)).toBe('Choose a model.');
+    expect(notReady(plan(), { ...flowers, state: 'offline' }, clip)).toMatch(/cannot be reached/);
+    expect(notReady(plan(), dataset('one', [9]), clip)).toMatch(/less than two/);
+    expect(notReady(plan({ method: 'flyp' }), flowers, net)).toMatch(/no text side/);
+    expect(notReady(plan({ shots: 32 }), flowers, clip)).toBe('class_1 has 20 training images, less than 32 a class.');
+    expect(notReady(plan({ shots: 16 }), flowers, clip)).toBeNull();
+  });
+
+  test('a setting that cannot be is refused where it is typed', () => {
+    expect(settingProblem(plan({ typed: { epochs: 'many' } }), 'epochs')).toMatch(/“many” cannot be used/);
+    expect(settingProblem(plan({ typed: { epochs: '1.5' } }), 'epochs')).not.toBeNull();
+    expect(settingProblem(plan({ typed: { lr: '1e-5' } }), 'lr')).toBeNull();
+    expect(notReady(plan({ typed: { batch: '0' } }), flowers, clip)).toMatch(/^Batch: “0”/);
+    expect(notReady(plan({ method: 'fine-tune', typed: { rank: '-3' } }), flowers, clip)).toBeNull();
+  });
+});
