@@ -1,7 +1,7 @@
 // A display for Electron where the machine has none: Xvfb, which picks a free number itself (xvfb-run guesses one, and two
 // that run at once may guess the same).
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
 
 let server: ChildProcess | null = null;
 
@@ -19,10 +19,10 @@ export async function provideDisplay(): Promise<void> {
   const number = await new Promise<string>((resolve, reject) => {
     xvfb.on('error', (error) => reject(new Error(`Xvfb could not be started: ${error.message}`)));
     xvfb.on('exit', (code) => reject(new Error(`Xvfb ended with ${code}.`)));
-    (xvfb.stdio[3] as Readable).once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
+    (xvfb.stdio[3] as Socket).once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
   });
-  // It shall not keep a program alive that has done its work.
-  xvfb.stdio[3]?.destroy();
+  // It shall not keep a program alive that has done its work. (Closing the pipe would end it: it may still write to it.)
+  (xvfb.stdio[3] as Socket).unref();
   xvfb.unref();
   process.env.DISPLAY = `:${number}`;
 }
