@@ -77,7 +77,9 @@ async function startComparison(lab: Lab, seeds: number, model: RegExp, shots: st
   const compare = compareScreen(lab.page);
   await frame(lab.page).goTo('Data');
   await lab.page.getByRole('button', { name: 'Compare methods on this' }).click();
-  for (const box of await compare.main.locator('.model-choice').getByRole('checkbox').all()) {
+  const boxes = compare.main.locator('.model-choice').getByRole('checkbox');
+  await boxes.first().waitFor();
+  for (const box of await boxes.all()) {
     const name = (await box.locator('..').textContent()) ?? '';
     if (model.test(name) !== (await box.isChecked())) await box.click();
   }
