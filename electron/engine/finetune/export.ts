@@ -1,5 +1,28 @@
 // A fine-tuned model as a model: the source's folder with the changed weights, a head of its own, labels and a card.
-import type { ModelFolder } from '../models/folder.ts';
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { LabError } from '../../../shared/contract.ts';
+import { type ModelFolder, type OnnxFile, PROVENANCE, readJson, readModelFolder } from '../models/folder.ts';
+import { decodeModel, encodeModel } from '../training/onnx/proto.ts';
+import { type Tensors, writeSafetensors } from '../training/safetensors.ts';
+import { appendClassifier, type Patch, replaceWeights, spill, writeFully } from './onnx-surgery.ts';
 import type { Weights } from './wise.ts';
 
 export type ExportHead = {
@@ -37,10 +60,202 @@ export type ExportFacts = {
   name: string;
   /** Relative to the folder, with forward slashes: `onnx/model.onnx`. */
   file: string;
-  pixels: string;
   textFile: string | null;
   source: ModelFolder;
   classes: readonly string[];
-  /** How many tensors, and numbers in them, differ from the source's. */
+  /** Null without a head. */
+  head: Pick<ExportHead, 'feature' | 'normalised' | 'scale'> | null;
+  /** How many tensors, and numbers in them, were replaced. */
   changed: { tensors: number; numbers: number };
 };
+
+const LARGEST = 2 ** 31 - 2 ** 24;
+/** What changed, as safetensors. */
+export const DELTA = 'finetuned.safetensors';
+const BUILDING = '.saving-';
+const ABANDONED_MS = 60 * 60 * 1000;
+
+/**
+ * Makes the folder beside its place and renames it there, so that a killed process or a full disk leaves nothing half-written; the
+ * text tower is linked where the disk allows it. Throws `conflict` when the folder exists, `no-space` when the disk is full.
+ */
+export async function exportModel(options: ExportOptions): Promise<{ path: string; bytes: number }> {
+  const { target, signal } = options;
+  if (existsSync(target))
+    throw new LabError('conflict', `${target} exists already. Choose another name, or remove that model first.`);
+  const parent = path.dirname(target);
+  mkdirSync(parent, { recursive: true });
+  removeAbandoned(parent);
+  const building = path.join(parent, BUILDING + randomUUID().slice(0, 8));
+  try {
+    mkdirSync(building);
+    build(options, building);
+    signal?.throwIfAborted();
+    const { bytes } = readModelFolder(building);
+    renameSync(building, target);
+    return { path: target, bytes };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new LabError('no-space', `The disk of ${parent} is full. Free some space and save the model again.`);
+    if (code === 'EEXIST' || code === 'ENOTEMPTY')
+      throw new LabError('conflict', `${target} exists already. Choose another name, or remove that model first.`);
+    throw error;
+  } finally {
+    rmSync(building, { recursive: true, force: true });
+  }
+}
+
+/** What a killed process left behind. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(BUILDING)) continue;
+    const folder = path.join(parent, name);
+    const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > ABANDONED_MS) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function build(options: ExportOptions, folder: string): void {
+  const { source, classes, head, signal } = options;
+  const vision = source.vision;
+  if (!vision) throw new LabError('unsupported', `${source.path} takes no images, so there is nothing to save of it.`);
+  copySmallFiles(source.path, folder);
+  const file = placeOf(vision, source.path);
+  const textFile = source.text ? placeOf(source.text, source.path) : null;
+  if (source.text && textFile !== file) linkModel(source.text, source.path, folder);
+  signal?.throwIfAborted();
+  const shapes = writeVision(options, path.join(folder, file));
+  signal?.throwIfAborted();
+  const tensors: Tensors = new Map();
+  for (const [name, data] of options.weights) tensors.set(name, { shape: shapes.get(name)!, data });
+  if (head) {
+    const dim = head.weight.length / classes.length;
+    tensors.set('classifier.weight', { shape: [classes.length, dim], data: head.weight });
+    tensors.set('classifier.bias', { shape: [classes.length], data: head.bias });
+  }
+  writeSafetensors(path.join(folder, DELTA), tensors, {
+    base: source.repo ?? path.basename(source.path),
+    file: toSlashes(file),
+    ...(head ? { feature: head.feature, normalised: String(head.normalised), scale: String(head.scale) } : {}),
+  });
+  const numbers = [...options.weights.values()].reduce((sum, data) => sum + data.length, 0);
+  const facts: ExportFacts = {
+    name: path.basename(options.target),
+    file: toSlashes(file),
+    textFile: textFile && toSlashes(textFile),
+    source,
+    classes,
+    head,
+    changed: { tensors: options.weights.size, numbers },
+  };
+  writeJson(path.join(folder, 'config.json'), configOf(options));
+  writeFileSync(path.join(folder, 'README.md'), options.card(facts), { flush: true });
+}
+
+const toSlashes = (relative: string) => relative.split(path.sep).join('/');
+const writeJson = (file: string, value: unknown) =>
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { flush: true });
+
+/** As in the source; a file beside config.json moves into onnx/, where every reader looks. */
+function placeOf({ file }: OnnxFile, root: string): string {
+  const relative = path.relative(root, file);
+  return path.dirname(relative) === '.' ? path.join('onnx', relative) : relative;
+}
+
+/** Settings, vocabularies and licences; no weights (they are of the model before) and not its card. */
+const SMALL_FILES = /^(?!config\.json$|README)(.*\.(json|txt|model|jinja|spm|vocab)|(LICEN[CS]E|NOTICE|COPYING)\b.*)$/i;
+const WEIGHTS_INDEX = /(safetensors|bin)\.index\.json$/;
+
+function copySmallFiles(from: string, to: string): void {
+  for (const name of readdirSync(from)) {
+    const file = path.join(from, name);
+    if (!SMALL_FILES.test(name) || WEIGHTS_INDEX.test(name) || name === PROVENANCE || !statSync(file).isFile())
+      continue;
+    copy(file, path.join(to, name));
+  }
+}
+
+function copy(from: string, to: string): void {
+  copyFileSync(from, to);
+  chmodSync(to, 0o644); // a copy of a read-only file is the lab's own
+}
+
+function linkModel(onnx: OnnxFile, root: string, folder: string): void {
+  const to = path.join(folder, placeOf(onnx, root));
+  mkdirSync(path.dirname(to), { recursive: true });
+  const files = [path.basename(onnx.file), ...onnx.header.externalFiles];
+  for (const name of files) {
+    const from = realpathSync(path.join(path.dirname(onnx.file), name)); // not a link to the Hub's link
+    const place = path.join(path.dirname(to), name);
+    mkdirSync(path.dirname(place), { recursive: true });
+    try {
+      linkSync(from, place);
+    } catch {
+      copy(from, place); // another disk, or one without links
+    }
+  }
+}
+
+/** The shapes of what was replaced, by name. */
+function writeVision({ source, weights, head, largest = LARGEST }: ExportOptions, to: string): Map<string, number[]> {
+  const vision = source.vision!;
+  const model = decodeModel(readFileSync(vision.file));
+  const { patches, shapes } = replaceWeights(model, weights);
+  if (head) {
+    const output = vision.outputs.find(({ id }) => id === head.feature);
+    if (!output) throw new Error(`${vision.file} has no output ${head.feature}.`);
+    appendClassifier(model, vision.pixels.name, { ...head, tensor: output.tensor, pool: output.pool });
+  }
+  mkdirSync(path.dirname(to), { recursive: true });
+  for (const name of vision.header.externalFiles) {
+    const place = path.join(path.dirname(to), name);
+    mkdirSync(path.dirname(place), { recursive: true });
+    copy(realpathSync(path.join(path.dirname(vision.file), name)), place);
+  }
+  applyPatches(patches, path.dirname(to));
+  spill(model, freeName(`${to}_data`), largest);
+  writeFileSync(to, encodeModel(model), { flush: true });
+  return shapes;
+}
+
+function freeName(wanted: string): string {
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? wanted : `${wanted}_${n}`;
+    if (!existsSync(name)) return name;
+  }
+}
+
+function applyPatches(patches: readonly Patch[], folder: string): void {
+  for (const [name, own] of Map.groupBy(patches, (patch) => patch.file)) {
+    const fd = openSync(path.join(folder, name), 'r+');
+    try {
+      for (const { bytes, offset } of own) writeFully(fd, bytes, offset);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** The source's config with the new classes; an image-text model stays one. */
+function configOf({ source, classes, head }: ExportOptions): Record<string, unknown> {
+  const config = readJson(path.join(source.path, 'config.json')) ?? {};
+  if (!head) return config;
+  const { architectures } = config as { architectures?: unknown };
+  const named = Array.isArray(architectures) ? String(architectures[0] ?? '') : '';
+  return {
+    ...config,
+    architectures: source.family === 'dual' || named === '' ? (architectures ?? []) : [classifierName(named)],
+    id2label: Object.fromEntries(classes.map((name, i) => [i, name])),
+    label2id: Object.fromEntries(classes.map((name, i) => [name, i])),
+    problem_type: 'single_label_classification',
+    ...(config.num_labels === undefined ? {} : { num_labels: classes.length }),
+    ...(config.num_classes === undefined ? {} : { num_classes: classes.length }),
+    ...(config.label_names === undefined ? {} : { label_names: [...classes] }),
+  };
+}
+
+/** transformers' name for a family with a head on it: ViTModel -> ViTForImageClassification. */
+const classifierName = (name: string) =>
+  /^(.+?)(For[A-Z]\w*|Model(WithProjection)?|Backbone)$/.exec(name)?.[1]?.concat('ForImageClassification') ?? name;

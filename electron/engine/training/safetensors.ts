@@ -1,5 +1,5 @@
 // The safetensors format: a length, a JSON header, the numbers. https://huggingface.co/docs/safetensors
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import type { ConstantData, Shape } from './graph.ts';
 import { readTensor } from './onnx/tensors.ts';
 import { TrainingError } from './rule.ts';
@@ -72,6 +72,14 @@ export function writeSafetensors(
   const padded = Buffer.concat([json, Buffer.alloc(-json.length & 7, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const parts = [...tensors.values()].map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-  writeFileSync(file, Buffer.concat([length, padded, ...parts]));
+  // part by part: all in one piece would be in memory twice
+  const fd = openSync(file, 'w');
+  try {
+    writeFileSync(fd, Buffer.concat([length, padded]));
+    for (const { data } of tensors.values())
+      writeFileSync(fd, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
