@@ -28,7 +28,7 @@ export function ItemGrid({ dataset, filter, onSelect, onTotal }: ItemGridProps) 
     count: rows,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
-    overscan: 4,
+    overscan: 2,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: heights are cached by the virtualizer until it is told of a new layout.
   useLayoutEffect(() => rowsVirtual.measure(), [rowHeight]);
