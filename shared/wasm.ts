@@ -94,8 +94,19 @@ function lanes(
 export const f32x4 = lanes(4, 0xe4, 0xe6, 0x1f, 0x92, 0x38);
 export const f64x2 = lanes(8, 0xf0, 0xf2, 0x21, 0xa0, 0x39);
 
-/** A function of `params` 32-bit integers, with `ints` more integer locals and then `vectors` vector locals. */
-export type WasmFunction = { name: string; params: number; ints: number; vectors: number; body: Code[] };
+/**
+ * A function of `params` 32-bit integers, with `ints` more integer locals, then `vectors` vector locals, then `longs` of 64 bits.
+ * `result`: the body leaves one 32-bit integer.
+ */
+export type WasmFunction = {
+  name: string;
+  params: number;
+  ints: number;
+  vectors: number;
+  longs?: number;
+  result?: boolean;
+  body: Code[];
+};
 
 const section = (id: number, content: Code): Code => [id, ...uint(content.length), ...content];
 const list = (items: Code[]): Code => [...uint(items.length), ...items.flat()];
@@ -106,12 +117,17 @@ const text = (value: string): Code => list([...new TextEncoder().encode(value)].
  * `lab.memory` (up to 4 GiB).
  */
 export function assemble(functions: WasmFunction[], memory: 'own' | 'shared' = 'own'): Uint8Array<ArrayBuffer> {
-  const types = functions.map((f) => [0x60, ...list(Array.from({ length: f.params }, () => [0x7f])), 0]);
+  const types = functions.map((f) => [
+    0x60,
+    ...list(Array.from({ length: f.params }, () => [0x7f])),
+    ...list(f.result ? [[0x7f]] : []),
+  ]);
   const bodies = functions.map((f) => {
     const code = [
       ...list([
         [...uint(f.ints), 0x7f],
         [...uint(f.vectors), 0x7b],
+        [...uint(f.longs ?? 0), 0x7e],
       ]),
       ...f.body.flat(),
       0x0b,

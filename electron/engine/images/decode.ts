@@ -14,6 +14,7 @@ import sharp from 'sharp';
 import { decodeBmp } from './bmp.ts';
 import { u32le } from './bytes.ts';
 import { readHeader, unsupportedReason } from './header.ts';
+import { decodeJpeg } from './jpeg.ts';
 import type { Rgb } from './resize.ts';
 
 /** Errors of decoding are shown to the user as they are: an Error whose message is a plain reason. */
@@ -38,6 +39,10 @@ export async function decodeBytes(bytes: Buffer): Promise<Rgb> {
   const unsupported = unsupportedReason(header.format);
   if (unsupported) throw new Error(unsupported);
   if (header.format === 'bmp') return decodeBmp(bytes);
+  if (header.format === 'jpeg' && header.orientation === 1) {
+    const rgb = decodeJpeg(bytes);
+    if (rgb) return rgb;
+  }
   try {
     // 'error' refuses what Pillow refuses: pixels that are missing, but not a remark of the decoder about the rest.
     const image = sharp(bytes, { failOn: 'error', ignoreIcc: true }).autoOrient();
