@@ -1,8 +1,9 @@
 """One step of fine-tuning a CLIP vision tower in PyTorch on the CPU, eager, AdamW: loss, gradients, update on random pixels.
 The architecture is read from the model folder's config.json; the modules are those of transformers' CLIPVisionModelWithProjection
 (separate q, k and v, scaled_dot_product_attention, QuickGELU as x * sigmoid(1.702 x)) with a linear head of ten classes.
-train-reference.py --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--fused]
-prints {msPerImage, msForwardPerImage, peakRssMb, ...}."""
+train-reference.py --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--fused] [--paced]
+--paced: one line of standard input starts one step, and one line says that it is done, so that another program can take turns.
+Prints {msPerImage, msForwardPerImage, peakRssMb, ...}."""
 import argparse
 import json
 import pathlib
@@ -22,6 +23,7 @@ parser.add_argument("--steps", type=int, default=6)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rank", type=int, default=2)
 parser.add_argument("--fused", action="store_true")
+parser.add_argument("--paced", action="store_true")
 args = parser.parse_args()
 torch.set_num_threads(args.threads)
 torch.manual_seed(0)
@@ -110,7 +112,16 @@ optimizer = torch.optim.AdamW(trained, lr=1e-5, **({"fused": True} if args.fused
 pixels = torch.rand(args.batch, 3, side, side) * 2 - 1
 targets = torch.eye(CLASSES)[torch.arange(args.batch) % CLASSES]
 steps, forwards, updates = [], [], []
+
+
+def turn():
+    if args.paced:
+        print("ready", flush=True)
+        input()
+
+
 for i in range(-2, args.steps):
+    turn()
     start = time.perf_counter()
     optimizer.zero_grad()
     F.cross_entropy(model(pixels), targets).backward()
@@ -122,10 +133,11 @@ for i in range(-2, args.steps):
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 with torch.inference_mode():
     for i in range(-1, args.steps):
+        turn()
         start = time.perf_counter()
         model(pixels)
         if i >= 0:
             forwards.append(time.perf_counter() - start)
 ms = lambda seconds: statistics.median(seconds) * 1000 / args.batch
 print(json.dumps({"msPerImage": ms(steps), "msForwardPerImage": ms(forwards), "msOptimizerPerImage": ms(updates),
-                  "peakRssMb": round(peak), "mode": args.mode, "batch": args.batch, "device": "cpu"}))
+                  "peakRssMb": round(peak), "mode": args.mode, "batch": args.batch, "device": "cpu", "steps": steps, "forwards": forwards}))

@@ -1,7 +1,8 @@
 // What one step of fine-tuning costs: loss, gradients and AdamW on random pixels. Its last line is JSON.
-// The same in PyTorch: tests/bench/train-reference.py, or --python PATH to run both in turn.
-import { execFileSync } from 'node:child_process';
+// The same in PyTorch: tests/bench/train-reference.py, or --python PATH to run both in turn (--fused: its fused AdamW).
+import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { channelsLast, readModelFolder } from '../../electron/engine/models/folder.ts';
@@ -13,7 +14,7 @@ import { sizeOf } from '../../electron/engine/training/shape.ts';
 import { createTrainer, type Feeds, type Trainer } from '../../electron/engine/training/trainer.ts';
 
 export const usage =
-  'train --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--device cpu] [--python PATH] [--rounds 3] [--json]';
+  'train --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--device cpu] [--python PATH [--fused]] [--json]';
 
 type Speed = {
   /** Median over the steps: forward, backward and optimizer. */
@@ -25,6 +26,9 @@ type Speed = {
   mode: string;
   batch: number;
   device: string;
+  /** Seconds, one by one. */
+  steps: number[];
+  forwards: number[];
 };
 type Settings = {
   model: string;
@@ -49,7 +53,7 @@ export async function run(args: string[]): Promise<void> {
       threads: { type: 'string', default: '2' },
       device: { type: 'string', default: 'cpu' },
       python: { type: 'string' },
-      rounds: { type: 'string', default: '3' },
+      fused: { type: 'boolean' },
       json: { type: 'boolean' },
     },
   });
@@ -62,18 +66,23 @@ export async function run(args: string[]): Promise<void> {
     threads: Number(values.threads),
     device: values.device,
   };
+  const tell = (line: string) => void (values.json || process.stderr.write(`${line}\n`));
   const result = values.python
-    ? inTurn(settings, values.python, Number(values.rounds))
-    : await measure(settings, (line) => values.json || process.stderr.write(`${line}\n`));
+    ? await inTurn(settings, values.python, values.fused ?? false, tell)
+    : await measure(settings, tell, async () => {});
   console.log(JSON.stringify(result));
 }
 
-async function measure(settings: Settings, tell: (line: string) => void): Promise<Speed> {
+/** Called before every step and every forward pass, for whoever takes turns with the lab. */
+type Turn = () => Promise<void>;
+
+async function measure(settings: Settings, tell: (line: string) => void, turn: Turn): Promise<Speed> {
   const { batch, steps, device, mode } = settings;
   const { trainer, feeds } = await openRun(settings);
   const whole: number[] = [];
   const optimizer: number[] = [];
   for (let i = -WARM_UP; i < steps; i++) {
+    await turn();
     const start = performance.now();
     const { loss, graphMs, optimizerMs } = await trainer.step([feeds], { lr: 1e-5 });
     if (i < 0) continue;
@@ -86,6 +95,7 @@ async function measure(settings: Settings, tell: (line: string) => void): Promis
   const peakRssMb = peak(); // validation's session is not part of a step
   const forward: number[] = [];
   for (let i = -1; i < steps; i++) {
+    await turn();
     const start = performance.now();
     await trainer.forward(feeds);
     if (i >= 0) forward.push(performance.now() - start);
@@ -99,6 +109,8 @@ async function measure(settings: Settings, tell: (line: string) => void): Promis
     mode,
     batch,
     device,
+    steps: whole.map((ms) => ms / 1000),
+    forwards: forward.map((ms) => ms / 1000),
   };
 }
 
@@ -154,29 +166,37 @@ async function planOf({ model, batch, mode }: Settings): Promise<TrainingPlan> {
   return planTraining(graph, tensors, [logits], (g) => crossEntropy(g, logits, g.input('targets', [batch, CLASSES])));
 }
 
-/** The lab and PyTorch in processes of their own, one after the other; medians over the rounds, ratios round by round. */
-function inTurn(settings: Settings, python: string, rounds: number) {
-  const { model, mode, batch, steps, threads, device } = settings;
-  const options = { model, mode, batch, steps, threads };
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const script = (file: string) => fileURLToPath(new URL(file, import.meta.url));
-  const speedOf = (command: string, rest: string[]): Speed => {
-    const out = execFileSync(command, rest, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-    return JSON.parse(out.trim().split('\n').at(-1)!) as Speed;
+/**
+ * The lab and PyTorch step by step in turn, so that both meet the same machine: ratios are medians over pairs of steps that
+ * follow each other.
+ */
+async function inTurn(settings: Settings, python: string, fused: boolean, tell: (line: string) => void) {
+  const { model, mode, batch, steps, threads } = settings;
+  const options = Object.entries({ model, mode, batch, steps, threads }).flatMap(([k, v]) => [`--${k}`, String(v)]);
+  const script = fileURLToPath(new URL('train-reference.py', import.meta.url));
+  const child = spawn(python, [script, ...options, '--paced', ...(fused ? ['--fused'] : [])], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error('The PyTorch side ended before its time; its error is above.');
+    return value as string;
   };
-  const lab: Speed[] = [];
-  const reference: Speed[] = [];
-  for (let round = 0; round < rounds; round++) {
-    lab.push(speedOf(process.execPath, [script('run.ts'), 'train', ...args, '--device', device, '--json']));
-    reference.push(speedOf(python, [script('train-reference.py'), ...args]));
-  }
-  const keys = ['msPerImage', 'msForwardPerImage', 'peakRssMb'] as const;
-  const per = (value: (round: number) => (key: (typeof keys)[number]) => number) =>
-    Object.fromEntries(keys.map((key) => [key, median(lab.map((_, round) => value(round)(key)))]));
+  let line = await next(); // it is ready for its first step
+  const lab = await measure(settings, tell, async () => {
+    child.stdin.write('\n');
+    line = await next(); // its step is done
+  });
+  const reference = JSON.parse(line) as Speed;
+  const ratios = (key: 'steps' | 'forwards') => median(lab[key].map((ms, i) => ms / reference[key][i]!));
   return {
-    ...lab[0]!,
-    ...per((round) => (key) => lab[round]![key]),
-    python: per((round) => (key) => reference[round]![key]),
-    ratio: per((round) => (key) => lab[round]![key] / reference[round]![key]),
+    ...lab,
+    python: reference,
+    ratio: {
+      msPerImage: ratios('steps'),
+      msForwardPerImage: ratios('forwards'),
+      peakRssMb: lab.peakRssMb / reference.peakRssMb,
+    },
   };
 }

@@ -62,7 +62,7 @@ function gradientsOf(
   node: Node,
   all: readonly (Value | null)[],
 ): readonly (Value | null)[] {
-  const rule = node.domain === '' ? rules[node.op] : undefined;
+  const rule = rules[node.domain === '' ? node.op : `${node.domain}.${node.op}`];
   const what = `${node.domain ? `${node.domain}.` : ''}${node.op} (node ${node.name || node.outputs[0]?.name})`;
   if (!rule)
     throw new TrainingError(

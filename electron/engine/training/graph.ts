@@ -1,7 +1,7 @@
 // The graph that is differentiated: static shapes, values by name, nodes in an order that can be run.
 // `createGraph` gives the builder every rule and loss emits its nodes with.
 
-import type { OpRule } from './rule.ts';
+import { float, type OpRule } from './rule.ts';
 import { sizeOf } from './shape.ts';
 
 export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool' | 'uint8' | 'int8';
@@ -70,7 +70,7 @@ export type Graph = {
   scale(a: Value, k: number): Value;
   matmul(a: Value, b: Value): Value;
   /** a [m,k] or [k,m] with transA, b likewise; both two-dimensional. */
-  gemm(a: Value, b: Value, options?: { transA?: boolean; transB?: boolean; bias?: Value }): Value;
+  gemm(a: Value, b: Value, options?: { transA?: boolean; transB?: boolean; bias?: Value; alpha?: number }): Value;
   transpose(a: Value, perm: readonly number[]): Value;
   /** Swaps the last two axes. */
   swapLast(a: Value): Value;
@@ -146,7 +146,15 @@ export function createGraph(rules: Readonly<Record<string, OpRule>>, opset = 20)
         shape,
         dtype: dtypes[i] ?? inputs[0]!.dtype,
       }));
-      g.nodes.push({ op, domain: '', name: g.fresh(op), inputs, outputs: values, attrs });
+      const dot = op.lastIndexOf('.'); // com.microsoft.QuickGelu
+      g.nodes.push({
+        op: op.slice(dot + 1),
+        domain: op.slice(0, Math.max(dot, 0)),
+        name: g.fresh(op),
+        inputs,
+        outputs: values,
+        attrs,
+      });
       return values;
     },
     emitForeign(domain, op, inputs, attrs, shape) {
@@ -184,8 +192,12 @@ export function createGraph(rules: Readonly<Record<string, OpRule>>, opset = 20)
     neg: (a) => g.emit('Neg', [a]),
     scale: (a, k) => (k === 1 ? a : g.mul(a, g.scalar(k))),
     matmul: (a, b) => g.emit('MatMul', [a, b]),
-    gemm: (a, b, { transA = false, transB = false, bias } = {}) =>
-      g.emit('Gemm', bias ? [a, b, bias] : [a, b], { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }),
+    gemm: (a, b, { transA = false, transB = false, bias, alpha = 1 } = {}) =>
+      g.emit('Gemm', bias ? [a, b, bias] : [a, b], {
+        transA: transA ? 1 : 0,
+        transB: transB ? 1 : 0,
+        ...(alpha === 1 ? {} : { alpha: float(alpha) }),
+      }),
     transpose: (a, perm) => (perm.every((p, i) => p === i) ? a : g.emit('Transpose', [a], { perm })),
     swapLast: (a) => {
       const r = a.shape.length;

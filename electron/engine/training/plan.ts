@@ -1,5 +1,6 @@
 // The two graphs a run needs: one that gives the loss and every gradient, and the forward part alone for validation.
 import { prune, pullBack } from './backward.ts';
+import { fuse } from './fuse.ts';
 import type { Graph, Node, Value } from './graph.ts';
 import type { Loss } from './losses.ts';
 import { writeGraph } from './onnx/write.ts';
@@ -33,23 +34,32 @@ export type TrainingPlan = {
   gradients: ReadonlyMap<string, string>;
   /** Further outputs, such as the logits. */
   outputs: Value[];
+  /** A forward part of its own with other data in and other values out, such as a text tower beside a vision tower. */
+  aside: ForwardGraph | null;
 };
+
+export type ForwardGraph = { graph: Uint8Array; data: Value[]; outputs: Value[] };
 
 /**
  * Differentiates. `g` holds the forward pass; `makeLoss` adds the loss to it and its own inputs (targets). `outputs` are given
- * by both graphs.
+ * by both graphs, those of `aside` by a third one. Values inside a block that the loss reads must be among `outputs`: others may be
+ * rescaled (`fuse`).
  */
 export function planTraining(
   g: Graph,
   tensors: readonly TrainedTensor[],
   outputs: readonly Value[],
   makeLoss: (g: Graph) => Loss,
+  aside: readonly Value[] = [],
 ): TrainingPlan {
   const trained = new Set(tensors.map((t) => t.name));
   const isData = (value: Value) => !trained.has(value.name) && !isFrozen.has(value.name);
   const frozen = takeOut(g);
   const isFrozen = new Set(frozen.map(({ value }) => value.name));
+  g.outputs = [...aside];
+  const other = aside.length > 0 ? pruned(g) : null;
   g.outputs = [...outputs];
+  fuse(g);
   const forward = pruned(g);
   const { value: loss, seeds } = makeLoss(g);
   const wanted = g.inputs.filter((value) => trained.has(value.name));
@@ -80,6 +90,7 @@ export function planTraining(
     loss: loss.name,
     gradients,
     outputs: [...outputs],
+    aside: other && { graph: other.bytes, data: other.inputs.filter(isData), outputs: [...aside] },
   };
 }
 

@@ -4,6 +4,7 @@ import * as activations from './activations.ts';
 import * as convolution from './convolution.ts';
 import * as einsum from './einsum.ts';
 import * as elementwise from './elementwise.ts';
+import { QuickGelu } from './fused.ts';
 import * as indexing from './indexing.ts';
 import * as logic from './logic.ts';
 import * as matmul from './matmul.ts';
@@ -22,6 +23,7 @@ export const ops: Readonly<Record<string, OpRule>> = {
   ...rulesOf(convolution),
   ...rulesOf(einsum),
   ...rulesOf(elementwise),
+  'com.microsoft.QuickGelu': QuickGelu,
   ...rulesOf(indexing),
   ...rulesOf(logic),
   ...rulesOf(matmul),

@@ -1,4 +1,5 @@
 // Matrix products.
+import { unbroadcast } from '../backward.ts';
 import type { Graph, Shape, Value } from '../graph.ts';
 import { float, floatAttr, intAttr, type OpRule } from '../rule.ts';
 import { broadcast, sizeOf } from '../shape.ts';
@@ -85,10 +86,10 @@ export const Gemm: OpRule = {
     const alpha = floatAttr(attrs, 'alpha', 1);
     const tA = intAttr(attrs, 'transA', 0) === 1;
     const tB = intAttr(attrs, 'transB', 0) === 1;
-    const scaled = g.scale(dy, alpha);
-    const da = tA ? g.gemm(b!, scaled, { transA: tB, transB: true }) : g.gemm(scaled, b!, { transB: !tB });
-    const db = tB ? g.gemm(scaled, a!, { transA: true, transB: tA }) : g.gemm(a!, scaled, { transA: !tA });
-    return [da, db, c ? g.scale(dy, floatAttr(attrs, 'beta', 1)) : null];
+    const da = tA ? g.gemm(b!, dy, { transA: tB, transB: true, alpha }) : g.gemm(dy, b!, { transB: !tB, alpha });
+    const db = tB ? g.gemm(dy, a!, { transA: true, transB: tA, alpha }) : g.gemm(a!, dy, { transA: !tA, alpha });
+    // summed first: then there is less to multiply
+    return [da, db, c ? g.scale(unbroadcast(g, dy, c), floatAttr(attrs, 'beta', 1)) : null];
   },
   examples: [
     { inputs: [[2, 4], [4, 3], [3]] },
