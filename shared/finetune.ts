@@ -35,7 +35,7 @@ export const finetuneSettings = z.object({
   /** A block's learning rate is this times the next block's. */
   blockRate: z.number().gt(0).max(1).optional(),
   augment: z.enum(AUGMENTATIONS).optional(),
-  /** Epochs without a better validation loss after which training stops; 0: never. */
+  /** Epochs without a better validation accuracy (or loss, where that is equal) after which training stops; 0: never. */
   patience: z.number().int().min(0).optional(),
   /** last-blocks: how many. */
   blocks: z.number().int().min(1).max(100).optional(),

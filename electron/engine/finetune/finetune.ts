@@ -13,15 +13,16 @@ import type {
 import { metricsOf } from '../../../shared/metrics.ts';
 import type { DrawnRow } from '../../../shared/protocol.ts';
 import type { Engine } from '../context.ts';
+import { ensureOnline } from '../datasets/roots.ts';
 import { getDataset } from '../datasets/store.ts';
 import { clapPenalty } from '../methods/clap.ts';
 import { linearProbe } from '../methods/linear-probe.ts';
 import { trainTextHead } from '../methods/text-head.ts';
 import { zeroShotProbabilities } from '../methods/zero-shot.ts';
-import { softmaxRows } from '../numeric/matrix.ts';
+import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
 import { HEAD_BIAS, HEAD_WEIGHT, type Head } from '../training/classifier.ts';
 import { writeSafetensors } from '../training/safetensors.ts';
-import { openControl, ownClasses } from './generality.ts';
+import { type Control, openControl, ownClasses } from './generality.ts';
 import { isTrained } from './recipes.ts';
 import { type RunHooks, type RunInput, type Trained, train } from './run.ts';
 import { drawRow, type Ground, initialHead, layGround, sampleOf, settingsFor, testOf, threadsOf } from './setup.ts';
@@ -35,7 +36,7 @@ export const SHAPE = 'feature-shape.json';
 /** The head before training; its metadata hold the scale. */
 export const HEAD_BEFORE = 'head-before.safetensors';
 
-export type FinetuneHooks = RunHooks & { settled(settings: ResolvedSettings): void };
+export type FinetuneHooks = Omit<RunHooks, 'reachable'> & { settled(settings: ResolvedSettings): void };
 
 /** Runs to its end, or goes on from the checkpoint in `folder`. Closing its thread gives the memory back. */
 export async function finetune(
@@ -55,7 +56,7 @@ export async function finetune(
   writeHead(path.join(folder, HEAD_BEFORE), head, ground.backbone.embedder.dim);
   const dataset = getDataset(engine.db, params.datasetId);
   const { embedder } = ground.backbone;
-  const test = testOf(ground);
+  let test = testOf(ground);
   const common = {
     version: 1 as const,
     id: String(id),
@@ -75,18 +76,18 @@ export async function finetune(
     classes: ground.classes,
     excluded,
     head: from,
-    before: baselines(ground, row, test),
   };
   if (!isTrained(params.method)) {
     const end = headOnly(ground, params, row, test, folder);
-    return { ...common, ...end, counts: countsOf(row, test, excluded) };
+    return { ...common, ...end, before: baselines(ground, row, test), counts: countsOf(row, test, excluded) };
   }
   const input: RunInput = {
-    model: ground.backbone,
+    model: { ...ground.backbone, hash: embedder.hash },
     method: params.method,
     settings,
     classes: ground.classes,
     files: ground.items.map((item) => item.file),
+    hashes: ground.items.map((item) => item.hash),
     labels: ground.labels,
     train: row.train,
     validation: row.validation,
@@ -98,17 +99,24 @@ export async function finetune(
     folder,
   };
   const pathOf = new Map(ground.items.map((item) => [item.file, item.path]));
-  const trained = await train(input, engine.images, {
-    ...hooks,
-    failure: (file, reason) => excluded.push({ path: pathOf.get(file) ?? file, reason }),
-  });
+  const failure = (file: string, reason: string) => {
+    excluded.push({ path: pathOf.get(file) ?? file, reason });
+    hooks.failure(file, reason);
+  };
+  const reachable = () => ensureOnline(engine, params.datasetId);
+  const control = params.control && (await openControl(engine, ground, params.control, params.templates, hooks.signal));
+  if (control && 'problem' in control) hooks.log('warn', control.problem);
+  const trained = await train(input, engine.images, { ...hooks, failure, reachable });
   try {
     hooks.progress(0, 0, 'testing');
-    const { logits } = await trained.predict(test);
-    const metrics = scored(logits, ground, test);
+    const { logits, failures } = await trained.predict(test);
+    if (failures.size > 0) await reachable();
+    for (const [i, reason] of failures) failure(input.files[test[i]!]!, reason);
+    const metrics = scored(logits, ground, test, failures);
+    test = test.filter((_, i) => !failures.has(i));
     await trained.thread.ask({ kind: 'export', file: path.join(folder, TRAINED) });
     writeFileSync(path.join(folder, SHAPE), JSON.stringify(trained.plan.featureShape));
-    const generality = await measureGenerality(engine, ground, params, row, trained, hooks);
+    const generality = await measureGenerality(control, ground, row, trained, hooks);
     return {
       ...common,
       trainedParameters: trained.plan.trained,
@@ -118,6 +126,7 @@ export async function finetune(
       best: trained.best,
       ended: trained.ended,
       test: metrics,
+      before: baselines(ground, row, test),
       ...generality,
       seconds: trained.seconds,
       peakBytes: trained.peakBytes,
@@ -143,9 +152,17 @@ const countsOf = (row: DrawnRow, test: Int32Array, excluded: unknown[]) => ({
   excluded: excluded.length,
 });
 
-function scored(logits: Float32Array, ground: Ground, test: Int32Array): FinetuneReport['test'] {
-  const truth = test.map((i) => ground.labels[i]!);
-  const probabilities = softmaxRows(Float64Array.from(logits), ground.classes.length);
+/** Of the items whose image could be read. */
+function scored(
+  logits: Float32Array,
+  ground: Ground,
+  items: Int32Array,
+  failures: ReadonlyMap<number, string>,
+): FinetuneReport['test'] {
+  const good = Int32Array.from(items.keys()).filter((i) => !failures.has(i));
+  const truth = good.map((i) => ground.labels[items[i]!]!);
+  const classes = ground.classes.length;
+  const probabilities = softmaxRows(Float64Array.from(gatherRows(logits, classes, good)), classes);
   const { predicted: _said, confidence: _sure, ...metrics } = metricsOf(probabilities, truth, ground.classes);
   return metrics;
 }
@@ -217,24 +234,21 @@ function headOnly(ground: Ground, params: FinetuneParams, row: DrawnRow, test: I
 
 /** The control set before and after, and both curves of WiSE-FT. Leaves the trained weights in the thread. */
 async function measureGenerality(
-  engine: Engine,
+  opened: Control | { problem: string } | null,
   ground: Ground,
-  params: FinetuneParams,
   row: DrawnRow,
   trained: Trained,
   hooks: FinetuneHooks,
 ): Promise<Pick<FinetuneReport, 'control' | 'controlProblem' | 'wise'>> {
-  const opened = params.control
-    ? await openControl(engine, ground, params.control, params.templates, hooks.signal)
-    : null;
   const control = opened && 'measure' in opened ? opened : null;
   const wise: WisePoint[] = [];
   for (const [i, alpha] of WISE_ALPHAS.entries()) {
     hooks.signal.throwIfAborted();
     hooks.progress(i, WISE_ALPHAS.length, 'between before and after');
     await trained.thread.ask({ kind: 'blend', file: trained.bestFile, alpha });
-    const { logits } = await trained.predict(row.validation);
-    const validation = row.validation.length > 0 ? scored(logits, ground, row.validation).accuracy : null;
+    const { logits, failures } = await trained.predict(row.validation);
+    const validation =
+      row.validation.length > failures.size ? scored(logits, ground, row.validation, failures).accuracy : null;
     wise.push({ alpha, validation, control: control ? await control.measure(trained) : null });
   }
   const result: ControlResult | null = control

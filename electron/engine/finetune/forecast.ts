@@ -7,8 +7,8 @@ import type { Engine } from '../context.ts';
 import { drawItems } from '../datasets/drawn.ts';
 import { createBatches } from './batches.ts';
 import { isTrained, resolveSettings } from './recipes.ts';
-import { classifierSpec, type RunInput, targetsOf, trainerOptions } from './run.ts';
-import { type Backbone, openBackbone, threadsOf } from './setup.ts';
+import { classifierSpec, split as parted, type RunInput, targetsOf, trainerOptions } from './run.ts';
+import { type Backbone, familyOf, fixedBatchOf, openBackbone, threadsOf } from './setup.ts';
 import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
 const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
@@ -34,13 +34,20 @@ export async function forecastRun(engine: Engine, params: FinetuneParams): Promi
   const plan = planDraw({ classes: drawn.classes, labels, split, shots: [params.shots] });
   const row = plan.shots.length > 0 ? drawSeed(plan, params.seed)[0] : undefined;
   if (!row) throw new LabError('bad-request', plan.omitted[0]?.reason ?? 'No training item is left.');
-  const settings = resolveSettings(params.method, backbone.family, params.settings, row.train.length);
+  const settings = resolveSettings(
+    params.method,
+    backbone.family,
+    params.settings,
+    row.train.length,
+    fixedBatchOf(backbone.folder),
+  );
   const input: RunInput = {
-    model: backbone,
+    model: { ...backbone, hash: backbone.embedder.hash },
     method: params.method,
     settings,
     classes: drawn.classes,
     files: drawn.items.map((item) => item.file),
+    hashes: drawn.items.map((item) => item.hash),
     labels,
     train: row.train,
     validation: row.validation,
@@ -133,14 +140,7 @@ async function measure(
   for (let epoch = 0; taken <= MEASURED_STEPS; epoch++)
     for await (const { pixels, labels: own } of batches.epoch(epoch)) {
       const targets = targetsOf(own, classes.length, settings.smoothing);
-      const share = <T extends Float32Array>(all: T, k: number) =>
-        all.subarray((all.length / parts) * k, (all.length / parts) * (k + 1));
-      await thread.ask({
-        kind: 'step',
-        batches: Array.from({ length: parts }, (_, k) => ({ pixels: share(pixels, k), targets: share(targets, k) })),
-        lr: 0,
-        clip: settings.clip,
-      });
+      await thread.ask({ kind: 'step', batches: parted(pixels, targets, parts), lr: 0, clip: settings.clip });
       if (taken++ === 0) started = performance.now();
       if (taken > MEASURED_STEPS) break;
     }
@@ -165,9 +165,10 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: number
   for (const attempt of tries) {
     const settings = resolveSettings(
       attempt.method,
-      (input.model as Backbone).family,
+      familyOf(input.model.folder),
       { batch: input.settings.batch, ...attempt.settings },
       input.train.length,
+      fixedBatchOf(input.model.folder),
     );
     const thread = startTrainThread();
     try {

@@ -7,6 +7,7 @@ import type { Engine } from '../context.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { classNames, datasetItems, getDataset } from '../datasets/store.ts';
 import { classTextFeatures } from '../models/text-features.ts';
+import { gatherRows } from '../numeric/matrix.ts';
 import { accuracyByCaptions, accuracyByOwnClasses, matchLabels } from './control.ts';
 import type { Trained } from './run.ts';
 import type { Backbone, Ground } from './setup.ts';
@@ -25,6 +26,10 @@ export const ownClasses = ({ folder, embedder }: Backbone): string | null =>
 
 /** More would cost more than they tell: 500 give a standard error of two points at most. */
 const MOST_ITEMS = 500;
+
+const readable = (truth: readonly number[], failures: ReadonlyMap<number, string>) =>
+  Int32Array.from(truth.keys()).filter((i) => !failures.has(i));
+const of = (truth: readonly number[], good: Int32Array) => Array.from(good, (i) => truth[i]!);
 
 /** A reason in words where the model cannot tell these classes apart at all. Throws when the dataset is gone. */
 export async function openControl(
@@ -59,8 +64,9 @@ export async function openControl(
     return {
       about: { name: dataset.name, items: items.length, classes: labels.length, by: 'captions' },
       async measure(trained) {
-        const { features } = await trained.predictFiles(files);
-        return accuracyByCaptions(features, text, embedder.dim, truth);
+        const { features, failures } = await trained.predictFiles(files);
+        const good = readable(truth, failures);
+        return accuracyByCaptions(gatherRows(features, embedder.dim, good), text, embedder.dim, of(truth, good));
       },
     };
   }
@@ -74,8 +80,11 @@ export async function openControl(
   return {
     about: { name: dataset.name, items: items.length, classes: match.classes.length, by: 'own-classes' },
     async measure(trained) {
-      const { features } = await trained.predictFiles(files);
-      return accuracyByOwnClasses(features, match, truth).accuracy;
+      const { own: logits, failures } = await trained.predictFiles(files);
+      if (!logits) throw new Error('The run gives no logits over the model’s own classes.');
+      const good = readable(truth, failures);
+      const rows = gatherRows(logits, logits.length / truth.length, good);
+      return accuracyByOwnClasses(rows, match, of(truth, good)).accuracy;
     },
   };
 }

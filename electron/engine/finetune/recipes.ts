@@ -43,12 +43,13 @@ const RECIPES: Record<TrainedMethodId, Recipe> = {
 
 export const isTrained = (method: FinetuneMethodId): method is TrainedMethodId => method in RECIPES;
 
-/** `items`: how many the run trains on; a batch is never larger. */
+/** `items`: how many the run trains on; a batch is never larger. `fixed`: images the model takes at once, where its file says. */
 export function resolveSettings(
   method: FinetuneMethodId,
   family: Family,
   asked: FinetuneSettings,
   items: number,
+  fixed: number | null = null,
 ): ResolvedSettings {
   const recipe: Recipe = isTrained(method)
     ? RECIPES[method]
@@ -66,8 +67,9 @@ export function resolveSettings(
     ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)),
     lr,
   };
-  const batch = Math.max(1, Math.min(merged.batch, items));
-  const micro = Math.min(asked.microBatch ?? batch, batch);
+  const wanted = Math.max(1, Math.min(merged.batch, items));
+  const batch = fixed ? Math.max(1, Math.round(wanted / fixed)) * fixed : wanted;
+  const micro = fixed ?? Math.min(asked.microBatch ?? batch, batch);
   const kept = Object.keys(own);
   const applies = ([name]: [string, unknown]) =>
     !['blocks', 'rank', 'alpha', 'targets', 'dropout'].includes(name) || kept.includes(name);

@@ -1,5 +1,6 @@
 // One run of fine-tuning from drawn items to a trained model in its thread: the loop of epochs, validation, checkpoints. It knows
 // no job and no table, so that a comparison's rows and a run of its own go through the same steps.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
@@ -8,19 +9,21 @@ import { accuracyOf, argmax, logLossOf } from '../../../shared/metrics.ts';
 import type { Log } from '../context.ts';
 import type { ImagePool } from '../images/pool.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder } from '../models/folder.ts';
-import { softmaxRows } from '../numeric/matrix.ts';
+import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
 import type { ClassifierSpec, Head } from '../training/classifier.ts';
 import { createBatches } from './batches.ts';
 import { modeOf, rateAt } from './recipes.ts';
-import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
+import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
 export type RunInput = {
-  model: { name: string; folder: ModelFolder; output: FeatureOutput };
+  /** `hash`: of the model's file. */
+  model: { name: string; folder: ModelFolder; output: FeatureOutput; hash: string };
   method: FinetuneMethodId;
   settings: ResolvedSettings;
   classes: string[];
-  /** Absolute paths and class indices of all items; the next three hold indices into them. */
+  /** Absolute paths, SHA-256 and class indices of all items; the next two hold indices into them. */
   files: string[];
+  hashes: string[];
   labels: Int32Array;
   train: Int32Array;
   validation: Int32Array;
@@ -42,8 +45,20 @@ export type RunHooks = {
   progress(step: number, steps: number, note: string): void;
   metric(name: string, step: number, value: number): void;
   epoch(epochs: FinetuneEpoch[]): void;
-  /** A training file that could not be decoded, once. */
+  /** A file that could not be decoded, or is not the image any more that it was; once each. */
   failure(file: string, reason: string): void;
+  /** Asked when files begin to fail: throws `offline` where the dataset's folder cannot be reached. */
+  reachable(): Promise<void>;
+};
+
+/** Rows of images in the order they were asked for; those of files that failed are of an empty image. */
+export type Rows = {
+  logits: Float32Array;
+  features: Float32Array;
+  /** Logits over the model's own classes, where they were asked for. */
+  own: Float32Array | null;
+  /** By place in the list. */
+  failures: Map<number, string>;
 };
 
 export type Trained = {
@@ -58,10 +73,10 @@ export type Trained = {
   /** The file with the best epoch's trained tensors. */
   bestFile: string;
   /** Class logits and features of items, with the weights as they are in the thread: the best ones. */
-  predict(items: Int32Array): Promise<{ logits: Float32Array; features: Float32Array }>;
-  predictFiles(
-    files: string[],
-  ): Promise<{ logits: Float32Array; features: Float32Array; failures: Map<number, string> }>;
+  predict(items: Int32Array): Promise<Rows>;
+  predictFiles(files: string[]): Promise<Rows>;
+  /** The run's result is stored: a run that is cut off from here on need not go on. */
+  forgetCheckpoint(): void;
 };
 
 /** What a checkpoint says beside its tensors. */
@@ -72,12 +87,15 @@ type Progress = {
   lossSum: number;
   epochs: FinetuneEpoch[];
   best: { epoch: number; accuracy: number; loss: number } | null;
+  ended: FinetuneReport['ended'] | null;
+  failures: [file: string, reason: string][];
   seconds: number;
 };
 
 const CHECKPOINT = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
-const CHECKPOINT_EVERY_MS = 60_000;
+/** Besides the one at the end of each epoch. */
+const checkpointEveryMs = () => Number(process.env.LAB_CHECKPOINT_SECONDS ?? 60) * 1000;
 
 /** Throws `unsupported` for inputs the training graph cannot be fed. */
 export function classifierSpec(input: RunInput): ClassifierSpec {
@@ -142,68 +160,49 @@ export async function train(input: RunInput, images: ImagePool, hooks: RunHooks)
 }
 
 async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, hooks: RunHooks): Promise<Trained> {
-  const { settings, classes, labels, files, train: items, validation, seed } = input;
+  const { settings, validation } = input;
   hooks.progress(0, 0, 'differentiating the model');
   const plan = await thread.ask({ kind: 'plan', spec: classifierSpec(input) });
   hooks.signal.throwIfAborted();
   hooks.progress(0, 0, 'opening the model');
   await thread.ask({ kind: 'start', options: trainerOptions(input) });
-  const { microBatch, batch } = settings;
-  const batches = createBatches({
-    images,
-    files: Array.from(items, (i) => files[i]!),
-    labels: items.map((i) => labels[i]!),
-    spec: input.model.folder.vision!.preprocessing,
-    augment: settings.augment,
-    seed,
-    batch,
-    signal: hooks.signal,
-  });
   const plain = plainForward(thread, images, input, hooks.signal);
   const live = settings.ema > 0 ? 'average' : 'weights';
-  const perEpoch = Math.ceil(items.length / batch);
-  const steps = settings.epochs * perEpoch;
+  const steps = settings.epochs * Math.ceil(input.train.length / settings.batch);
   const checkpoint = path.join(input.folder, CHECKPOINT);
   const bestFile = path.join(input.folder, BEST);
-  const at = await resumed(thread, checkpoint);
+  const key = keyOf(input);
+  const at = await resumed(thread, checkpoint, key, hooks.log);
   if (at.step > 0) hooks.log('info', `Goes on after step ${at.step} of ${steps}.`);
+  for (const [file, reason] of at.failures) hooks.failure(file, reason);
   const begun = Date.now();
   const before = at.seconds;
   let saved = Date.now();
   let peakBytes = 0;
-  let ended: FinetuneReport['ended'] = 'all epochs';
   const save = () => {
     at.seconds = before + (Date.now() - begun) / 1000;
     saved = Date.now();
-    return thread.ask({ kind: 'checkpoint', file: checkpoint, metadata: { progress: JSON.stringify(at) } });
+    return thread.ask({ kind: 'checkpoint', file: checkpoint, metadata: { key, progress: JSON.stringify(at) } });
   };
+  const failed = async (file: string, reason: string) => {
+    await hooks.reachable();
+    if (at.failures.some(([known]) => known === file)) return;
+    at.failures.push([file, reason]);
+    hooks.failure(file, reason);
+  };
+  const epochOf = stepper(thread, input, images, hooks, {
+    at,
+    steps,
+    failed,
+    stepped: async () => {
+      if (Date.now() - saved > checkpointEveryMs()) await save();
+    },
+  });
 
-  while (at.epoch < settings.epochs) {
+  while (!at.ended) {
     const epochStart = performance.now();
-    let seen = 0;
-    for await (const next of batches.epoch(at.epoch, at.batch)) {
-      hooks.signal.throwIfAborted();
-      for (const { index, reason } of next.failures) hooks.failure(files[items[index]!]!, reason);
-      const targets = targetsOf(next.labels, classes.length, settings.smoothing);
-      const lr = rateAt(at.step, steps, settings);
-      const size = next.pixels.length / batch;
-      const parts = Array.from({ length: batch / microBatch }, (_, k) => ({
-        pixels: next.pixels.subarray(k * microBatch * size, (k + 1) * microBatch * size),
-        targets: targets.subarray(k * microBatch * classes.length, (k + 1) * microBatch * classes.length),
-      }));
-      const result = await thread.ask({ kind: 'step', batches: parts, lr, clip: settings.clip });
-      at.step++;
-      at.batch++;
-      at.lossSum += result.loss;
-      seen += batch;
-      hooks.metric('loss', at.step, result.loss);
-      hooks.metric('lr', at.step, lr);
-      hooks.metric('imagesPerSecond', at.step, (1000 * seen) / (performance.now() - epochStart));
-      hooks.progress(at.step, steps, `epoch ${at.epoch + 1} of ${settings.epochs}`);
-      if (Date.now() - saved > CHECKPOINT_EVERY_MS) await save();
-      if (hooks.stopping()) break;
-    }
-    const judged = await judge((wanted) => plain(wanted, live), validation, input);
+    const seen = await epochOf();
+    const judged = await judge((wanted) => plain(wanted, live), validation, input, failed);
     const seconds = (performance.now() - epochStart) / 1000;
     const row: FinetuneEpoch = {
       epoch: at.epoch + 1,
@@ -227,39 +226,137 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
     at.epoch++;
     at.batch = 0;
     at.lossSum = 0;
+    if (hooks.stopping() && at.epoch < settings.epochs) at.ended = 'stopped by you';
+    else if (at.epoch >= settings.epochs) at.ended = 'all epochs';
+    else if (settings.patience > 0 && judged && at.epoch - at.best!.epoch >= settings.patience)
+      at.ended = 'no better for a while';
     hooks.epoch(at.epochs);
     peakBytes = Math.max(peakBytes, process.resourceUsage().maxRSS * 1024);
     await save();
-    if (hooks.stopping()) ended = 'stopped by you';
-    else if (settings.patience > 0 && judged && at.epoch - at.best!.epoch >= settings.patience)
-      ended = 'no better for a while';
-    if (ended !== 'all epochs') break;
   }
 
   await thread.ask({ kind: 'blend', file: bestFile, alpha: 1 });
-  rmSync(checkpoint, { force: true });
   return {
     thread,
     plan,
     epochs: at.epochs,
     best: at.best!.epoch,
-    ended,
-    seconds: before + (Date.now() - begun) / 1000,
+    ended: at.ended,
+    seconds: at.seconds,
     peakBytes: Math.max(peakBytes, process.resourceUsage().maxRSS * 1024),
     bestFile,
-    predict: (wanted) =>
-      plain(
-        Array.from(wanted, (i) => files[i]!),
-        'weights',
-      ),
-    predictFiles: (wanted) => plain(wanted, 'weights'),
+    predict: (wanted) => plain(filesOf(input, wanted), 'weights'),
+    predictFiles: (files) => plain({ files }, 'weights'),
+    forgetCheckpoint: () => rmSync(checkpoint, { force: true }),
   };
 }
 
-async function resumed(thread: TrainThread, checkpoint: string): Promise<Progress> {
-  if (!existsSync(checkpoint)) return { epoch: 0, batch: 0, step: 0, lossSum: 0, epochs: [], best: null, seconds: 0 };
-  const { progress } = await thread.ask({ kind: 'resume', file: checkpoint });
-  return JSON.parse(progress!) as Progress;
+type Stepping = {
+  at: Progress;
+  steps: number;
+  failed(file: string, reason: string): Promise<void>;
+  stepped(): Promise<void>;
+};
+
+/** Runs the steps of the epoch that `at` is in, from where it is; returns how many images that were. */
+function stepper(
+  thread: TrainThread,
+  input: RunInput,
+  images: ImagePool,
+  hooks: RunHooks,
+  { at, steps, failed, stepped }: Stepping,
+): () => Promise<number> {
+  const { settings, classes, labels, train: items, seed } = input;
+  const { microBatch, batch } = settings;
+  const batches = createBatches({
+    images,
+    ...filesOf(input, items),
+    labels: items.map((i) => labels[i]!),
+    spec: input.model.folder.vision!.preprocessing,
+    augment: settings.augment,
+    seed,
+    batch,
+    signal: hooks.signal,
+  });
+  return async () => {
+    const started = performance.now();
+    let seen = 0;
+    try {
+      for await (const next of batches.epoch(at.epoch, at.batch)) {
+        hooks.signal.throwIfAborted();
+        for (const { index, reason } of next.failures) await failed(input.files[items[index]!]!, reason);
+        const targets = targetsOf(next.labels, classes.length, settings.smoothing);
+        const lr = rateAt(at.step, steps, settings);
+        const parts = batch / microBatch;
+        const result = await thread.ask({
+          kind: 'step',
+          batches: split(next.pixels, targets, parts),
+          lr,
+          clip: settings.clip,
+        });
+        at.step++;
+        at.batch++;
+        at.lossSum += result.loss;
+        seen += batch;
+        hooks.metric('loss', at.step, result.loss);
+        hooks.metric('lr', at.step, lr);
+        hooks.metric('imagesPerSecond', at.step, (1000 * seen) / (performance.now() - started));
+        hooks.progress(at.step, steps, `epoch ${at.epoch + 1} of ${settings.epochs}`);
+        await stepped();
+        if (hooks.stopping()) break;
+      }
+    } catch (error) {
+      // a drive that was unplugged leaves no image to train on
+      if (error instanceof LabError && error.code === 'bad-request') await hooks.reachable();
+      throw error;
+    }
+    return seen;
+  };
+}
+
+/** A batch as `parts` micro-batches: views. */
+export function split(pixels: Float32Array, targets: Float32Array, parts: number): MicroBatch[] {
+  const part = (all: Float32Array, k: number) => all.subarray((all.length / parts) * k, (all.length / parts) * (k + 1));
+  return Array.from({ length: parts }, (_, k) => ({ pixels: part(pixels, k), targets: part(targets, k) }));
+}
+
+const filesOf = ({ files, hashes }: Pick<RunInput, 'files' | 'hashes'>, items: Int32Array) => ({
+  files: Array.from(items, (i) => files[i]!),
+  hashes: Array.from(items, (i) => hashes[i]!),
+});
+
+/** Of everything that decides a run's numbers, but for the machine. */
+function keyOf({ model, method, settings, classes, hashes, labels, train: items, validation, seed }: RunInput): string {
+  const of = (chosen: Int32Array) => Array.from(chosen, (i) => [hashes[i], labels[i]]);
+  const facts = [model.hash, model.output.id, method, settings, classes, seed, of(items), of(validation)];
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
+/** Where the folder's checkpoint left off; the start without one, or where it belongs to other data or is damaged. */
+async function resumed(thread: TrainThread, checkpoint: string, key: string, log: Log): Promise<Progress> {
+  const start: Progress = {
+    epoch: 0,
+    batch: 0,
+    step: 0,
+    lossSum: 0,
+    epochs: [],
+    best: null,
+    ended: null,
+    failures: [],
+    seconds: 0,
+  };
+  if (!existsSync(checkpoint)) return start;
+  try {
+    const metadata = await thread.ask({ kind: 'resume', file: checkpoint, key });
+    const progress = JSON.parse(metadata.progress!) as Progress;
+    if (metadata.key !== key)
+      log('warn', 'The images, the model or the settings have changed since the run was cut off. It begins again.');
+    else return progress;
+  } catch (error) {
+    log('warn', `The checkpoint cannot be read, so the run begins again: ${(error as Error).message}`);
+  }
+  rmSync(checkpoint, { force: true });
+  return start;
 }
 
 /** Without validation items the last epoch is the best. */
@@ -268,26 +365,21 @@ function isBetter(now: { accuracy: number; loss: number } | null, best: Progress
   return now.accuracy > best.accuracy || (now.accuracy === best.accuracy && now.loss < best.loss);
 }
 
-type Rows = {
-  logits: Float32Array;
-  features: Float32Array;
-  own: Float32Array | null;
-  failures: Map<number, string>;
-};
-type Forward = (files: string[], weights: 'weights' | 'average') => Promise<Rows>;
+type Wanted = { files: string[]; hashes?: string[] };
+type Forward = (wanted: Wanted, weights: 'weights' | 'average') => Promise<Rows>;
 
-/** Runs files without augmentation; rows of those that cannot be decoded are of an empty image, and listed. */
+/** Runs files without augmentation. */
 function plainForward(thread: TrainThread, images: ImagePool, input: RunInput, signal: AbortSignal): Forward {
   const spec = input.model.folder.vision!.preprocessing;
   const { microBatch: batch } = input.settings;
   const batches = createBatches({ images, files: [], labels: [], spec, augment: 'none', seed: 0, batch, signal });
-  return async (files, weights) => {
+  return async ({ files, hashes }, weights) => {
     const failures = new Map<number, string>();
     let logits: Float32Array | null = null;
     let features: Float32Array | null = null;
     let own: Float32Array | null = null;
     let from = 0;
-    for await (const { pixels, failures: failed } of batches.plain(files)) {
+    for await (const { pixels, failures: failed } of batches.plain(files, hashes)) {
       for (const { index, reason } of failed) failures.set(index, reason);
       const out = await thread.ask({ kind: 'forward', pixels, weights });
       const [c, d] = [out.logits.length / batch, out.features.length / batch];
@@ -307,15 +399,21 @@ function plainForward(thread: TrainThread, images: ImagePool, input: RunInput, s
   };
 }
 
+/** Accuracy and loss of items; those that cannot be read do not count. */
 async function judge(
-  forward: (files: string[]) => Promise<Rows>,
+  forward: (wanted: Wanted) => Promise<Rows>,
   items: Int32Array,
-  { files, labels, classes }: Pick<RunInput, 'files' | 'labels' | 'classes'>,
+  input: RunInput,
+  failed: Stepping['failed'],
 ): Promise<{ accuracy: number; loss: number } | null> {
   if (items.length === 0) return null;
-  const { logits } = await forward(Array.from(items, (i) => files[i]!));
-  const truth = items.map((i) => labels[i]!);
-  const probabilities = softmaxRows(Float64Array.from(logits), classes.length);
-  const said = truth.map((_, i) => argmax(probabilities, i, classes.length));
-  return { accuracy: accuracyOf(said, truth), loss: logLossOf(probabilities, truth, classes.length) };
+  const { logits, failures } = await forward(filesOf(input, items));
+  for (const [i, reason] of failures) await failed(input.files[items[i]!]!, reason);
+  const classes = input.classes.length;
+  const good = Int32Array.from(items.keys()).filter((i) => !failures.has(i));
+  if (good.length === 0) return null;
+  const truth = good.map((i) => input.labels[items[i]!]!);
+  const probabilities = softmaxRows(Float64Array.from(gatherRows(logits, classes, good)), classes);
+  const said = truth.map((_, i) => argmax(probabilities, i, classes));
+  return { accuracy: accuracyOf(said, truth), loss: logLossOf(probabilities, truth, classes) };
 }

@@ -68,6 +68,12 @@ export const familyOf = ({ modelType }: ModelFolder): Family =>
     ? 'convolution'
     : 'transformer';
 
+/** Images the model takes at once, where its file says so. */
+export const fixedBatchOf = ({ vision }: Pick<ModelFolder, 'vision'>): number | null => {
+  const size = vision?.pixels.shape[0];
+  return typeof size === 'number' && size > 0 ? size : null;
+};
+
 type Hooks = { signal: AbortSignal; log: Log; progress(done: number, total: number, note: string): void };
 
 /** Embeds what is not in the cache yet. Items that cannot be read are listed in `excluded` and used by nobody. */
@@ -159,7 +165,8 @@ export const settingsFor = (
   ground: Ground,
   params: Pick<FinetuneParams, 'method' | 'settings'>,
   items: number,
-): ResolvedSettings => resolveSettings(params.method, ground.backbone.family, params.settings, items);
+): ResolvedSettings =>
+  resolveSettings(params.method, ground.backbone.family, params.settings, items, fixedBatchOf(ground.backbone.folder));
 
 export const threadsOf = (engine: Engine, asked: number | undefined): number =>
   asked || engine.settings().threads || availableParallelism();

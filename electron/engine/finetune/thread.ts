@@ -16,7 +16,8 @@ export type TrainRequest =
   | { kind: 'forward'; pixels: Float32Array; weights: 'weights' | 'average' }
   /** Weights, moments and averages in one file, written beside and renamed. */
   | { kind: 'checkpoint'; file: string; metadata: Record<string, string> }
-  | { kind: 'resume'; file: string }
+  /** Answers with the checkpoint's metadata; goes on from it where its `key` is this one. */
+  | { kind: 'resume'; file: string; key: string }
   /** The trained tensors alone. */
   | { kind: 'keep'; file: string; weights: 'weights' | 'average' }
   /** Sets the weights to before + alpha (kept - before). */
@@ -49,10 +50,10 @@ export type TrainThread = {
 /** What a user can act on crosses as `unsupported`; a full disk as `no-space`. */
 function errorOf(message: string, name: string): Error {
   if (name === 'TrainingError') return new LabError('unsupported', message);
-  if (/ENOSPC/.test(message))
+  if (/ENOSPC|EDQUOT/.test(message))
     return new LabError(
       'no-space',
-      `The disk is full: ${message}. Free some space and resume; the last checkpoint is kept.`,
+      `The disk that holds the lab’s data folder is full (${message}). Make room, then resume: the last checkpoint is kept.`,
     );
   return new Error(message);
 }

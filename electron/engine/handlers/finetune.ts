@@ -6,7 +6,7 @@ import { getDataset } from '../datasets/store.ts';
 import { forecastRun } from '../finetune/forecast.ts';
 import { resolveSettings } from '../finetune/recipes.ts';
 import { saveModel } from '../finetune/save.ts';
-import { familyOf } from '../finetune/setup.ts';
+import { familyOf, fixedBatchOf } from '../finetune/setup.ts';
 import { deleteRun, insertRun, listRuns, loadRun } from '../finetune/store.ts';
 import { requestStop } from '../jobs/finetune.ts';
 
@@ -64,7 +64,8 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
 
 async function settingsOf(engine: Engine, dataset: Dataset, params: FinetuneParams): Promise<ResolvedSettings> {
   const { folder } = await engine.models.folder(params.model.id);
-  return resolveSettings(params.method, familyOf(folder), params.settings, usable(dataset, params.shots));
+  const items = usable(dataset, params.shots);
+  return resolveSettings(params.method, familyOf(folder), params.settings, items, fixedBatchOf(folder));
 }
 
 /** What is refused now rather than in the queue. Throws an error that names the thing and the way out. */

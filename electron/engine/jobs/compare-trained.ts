@@ -1,13 +1,14 @@
 // The rows of a comparison whose methods train the encoder: one run each, after the rows on frozen features.
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import type { CompareParams } from '../../../shared/contract.ts';
+import { type CompareParams, LabError } from '../../../shared/contract.ts';
 import { TRAINED_METHOD_IDS, type TrainedMethodId } from '../../../shared/finetune.ts';
 import { metricsOf } from '../../../shared/metrics.ts';
 import { type DrawnRow, drawSeed, planDraw } from '../../../shared/protocol.ts';
 import type { Omission, Shots } from '../../../shared/report.ts';
 import { className } from '../../../shared/templates.ts';
 import type { Drawn } from '../datasets/drawn.ts';
+import { ensureOnline } from '../datasets/roots.ts';
 import { train } from '../finetune/run.ts';
 import { type Ground, initialHead, openBackbone, settingsFor, testOf, threadsOf } from '../finetune/setup.ts';
 import type { GridModel, GridRow } from '../methods/grid.ts';
@@ -120,11 +121,12 @@ async function trainRow(
   const words = `${row.method}, ${row.shots} shots, seed ${row.seed} (${place})`;
   const trained = await train(
     {
-      model: ground.backbone,
+      model: { ...ground.backbone, hash: ground.backbone.embedder.hash },
       method: row.method,
       settings,
       classes: ground.classes,
       files: ground.items.map((item) => item.file),
+      hashes: ground.items.map((item) => item.hash),
       labels: ground.labels,
       train: draw.train,
       validation: draw.validation,
@@ -144,11 +146,19 @@ async function trainRow(
       metric: () => {},
       epoch: () => {},
       failure: (file, reason) => job.log('warn', `${file}: ${reason}`),
+      reachable: () => ensureOnline(job.engine, params.datasetId),
     },
   );
   try {
     const test = testOf(ground);
-    const { logits } = await trained.predict(test);
+    const { logits, failures } = await trained.predict(test);
+    const [first] = failures;
+    if (first) {
+      await ensureOnline(job.engine, params.datasetId);
+      // every row of a comparison is of the same test images
+      const file = ground.items[test[first[0]]!]!.path;
+      throw new LabError('bad-request', `${file} cannot be tested on any more: ${first[1]}. Scan the dataset again.`);
+    }
     const { predicted, confidence, ...metrics } = metricsOf(
       softmaxRows(Float64Array.from(logits), ground.classes.length),
       test.map((i) => ground.labels[i]!),

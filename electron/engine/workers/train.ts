@@ -1,5 +1,5 @@
 // The thread of one training run: it holds the graph, the weights and the optimizer, and answers one request after the other.
-import { renameSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { TrainAnswer, TrainRequest } from '../finetune/thread.ts';
 import { buildClassifier, type Classifier } from '../training/classifier.ts';
@@ -12,7 +12,8 @@ import './priority.ts';
 let classifier: Classifier | null = null;
 let trainer: Trainer | null = null;
 let noiseSeed = 0;
-let noiseData: Float32Array | null = null;
+/** One for each micro-batch of a step. */
+const noiseData: Float32Array[] = [];
 
 function opened(): { classifier: Classifier; trainer: Trainer } {
   if (!classifier || !trainer) throw new Error('the run is not open');
@@ -25,17 +26,23 @@ const named = (values: ReadonlyMap<string, Float32Array>, prefix = ''): Tensors 
 
 /** Written beside and renamed, so that a killed process leaves the one before. */
 function write(file: string, tensors: Tensors, metadata: Record<string, string> = {}): null {
-  writeSafetensors(`${file}.tmp`, tensors, metadata);
-  renameSync(`${file}.tmp`, file);
+  const beside = `${file}.tmp`;
+  try {
+    writeSafetensors(beside, tensors, metadata);
+    renameSync(beside, file);
+  } catch (error) {
+    rmSync(beside, { force: true }); // half a file would keep a full disk full
+    throw error;
+  }
   return null;
 }
 
-function noiseFeed(step: number | null): Feeds {
+function noiseFeed(step: number | null, part = 0): Feeds {
   const noise = classifier?.noise;
   if (!noise) return {};
-  noiseData ??= new Float32Array(noise.length);
-  fillNoise(noise, noiseData, noiseSeed, step);
-  return { [noise.name]: noiseData };
+  noiseData[part] ??= new Float32Array(noise.length);
+  fillNoise(noise, noiseData[part], noiseSeed, step);
+  return { [noise.name]: noiseData[part] };
 }
 
 const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kind: K }>) => Promise<TrainAnswer[K]> } =
@@ -57,7 +64,7 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
       const feeds = batches.map(({ pixels, targets }, i) => ({
         [c.pixels]: pixels,
         [c.targets]: targets,
-        ...noiseFeed(step * batches.length + i),
+        ...noiseFeed(step * batches.length + i, i),
       }));
       return t.step(feeds, { lr, clip });
     },
@@ -77,8 +84,9 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
         for (const [name, tensor] of named(values, `${array}/`)) tensors.set(name, tensor);
       return write(file, tensors, { ...metadata, step: String(step) });
     },
-    async resume({ file }) {
+    async resume({ file, key }) {
       const { tensors, metadata } = readSafetensors(file);
+      if (metadata.key !== key) return metadata;
       const arrays: Record<string, Map<string, Float32Array>> = {};
       for (const [key, { data }] of tensors) {
         const at = key.indexOf('/');
