@@ -28,6 +28,8 @@ export type CurveChartProps = {
   valueText(value: number): string;
   /** The chosen place, as a line from top to bottom. */
   at?: number | null;
+  /** Pixels kept for the names at the ends, so that charts over each other have equal plots. */
+  labelRoom?: number;
   /** What the chart shows, for those who do not see it. */
   summary: string;
 };
@@ -40,7 +42,7 @@ export function CurveChart(props: CurveChartProps) {
   const summaryId = useId();
   const { x, y, curves } = props;
   const names = curves.map((curve) => textWidth(labelOf(curve, props.valueText), LABEL_SIZE, true));
-  const right = Math.max(24, ...names) + 12;
+  const right = Math.max(props.labelRoom ?? 24, ...names) + 12;
   return (
     <section className="few-shot curve-chart" ref={ref} aria-label={props.title} aria-describedby={summaryId}>
       <p id={summaryId} className="visually-hidden">
@@ -143,7 +145,13 @@ function Drawing({ title, curves, valueText, at, x: xAxis }: CurveChartProps) {
             ))}
         </g>
       ))}
-      <EndNames curves={curves} valueText={valueText} x={area.x + area.width + 8} y={y} area={area} />
+      <EndNames
+        curves={curves}
+        valueText={valueText}
+        x={Math.max(area.x, ...curves.flatMap(({ dots }) => dots.slice(-1).map((dot) => x(dot.x)))) + 8}
+        y={y}
+        area={area}
+      />
       <rect
         ref={surface}
         className="surface passive"

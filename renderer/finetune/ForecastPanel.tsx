@@ -1,7 +1,7 @@
 // What a run will cost, measured before it starts; where it does not fit, what would, one click away.
 import type { FinetuneForecast } from '../../shared/finetune.ts';
 import { Button, ErrorNote, Note } from '../ui/controls.tsx';
-import { bytes, count, plural, span } from '../ui/format.ts';
+import { bytes, count, milliseconds, plural, span } from '../ui/format.ts';
 import { many } from './run.ts';
 import type { Forecasting } from './useForecast.ts';
 
@@ -72,5 +72,5 @@ export function ForecastPanel({ forecasting, missing, onOffer }: Props) {
 function timeText({ seconds, steps, secondsPerStep, problem }: FinetuneForecast): string {
   if (problem !== null) return 'not measured: it does not fit';
   if (steps === 0) return 'seconds: only the head is trained';
-  return `about ${span(seconds)}: ${plural(steps, 'step')} of ${span(secondsPerStep)}`;
+  return `about ${span(seconds)}: ${plural(steps, 'step')} of ${milliseconds(secondsPerStep * 1000)}`;
 }

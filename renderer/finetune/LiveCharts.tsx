@@ -24,6 +24,8 @@ function useMetrics(jobId: number): Metric[] {
 }
 
 const MOST_DOTS = 300;
+/** "validation 100.0" */
+const LABEL_ROOM = 86;
 const whole = (value: number) => value.toLocaleString('en-GB');
 
 export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefined }) {
@@ -53,6 +55,7 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
         title="loss"
         curves={loss}
         x={x}
+        labelRoom={LABEL_ROOM}
         y={{ ticks: niceTicks(values(loss), { zero: true }), text: settingText }}
         valueText={(value) => value.toFixed(value < 0.1 ? 3 : 2)}
         summary={summaryOf('Loss', loss, (value) => value.toFixed(3))}
@@ -61,6 +64,7 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
         title="accuracy on validation, %"
         curves={accuracy}
         x={x}
+        labelRoom={LABEL_ROOM}
         y={{ ticks: niceTicks(values(accuracy), { least: 0.01, most: 1 }), text: (value) => percent(value, 0) }}
         valueText={(value) => percent(value)}
         summary={summaryOf('Accuracy on validation', accuracy, (value) => `${percent(value)} %`)}
@@ -69,6 +73,7 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
         title="learning rate"
         curves={rate}
         x={x}
+        labelRoom={LABEL_ROOM}
         y={{ ticks: niceTicks(values(rate), { zero: true }), text: settingText }}
         valueText={(value) => value.toExponential(1)}
         summary={summaryOf('Learning rate', rate, (value) => value.toExponential(2))}
@@ -77,6 +82,7 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
         title="images a second"
         curves={speed}
         x={x}
+        labelRoom={LABEL_ROOM}
         y={{ ticks: niceTicks(values(speed), { zero: true }), text: settingText }}
         valueText={(value) => value.toFixed(value < 9.95 ? 1 : 0)}
         summary={summaryOf('Images a second', speed, (value) => value.toFixed(1))}

@@ -6,17 +6,16 @@ import { Button, ErrorNote, Note } from '../ui/controls.tsx';
 import { span } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
 import { go } from '../ui/navigation.ts';
-import { answer, sentence, trade } from './run.ts';
+import { answer, sentence } from './run.ts';
 
 type Props = { run: FinetuneRun; job: Job | undefined; stopped: boolean };
 
 export function RunLine({ run, job, stopped }: Props) {
   if (job?.status === 'running' || job?.status === 'queued') return <Progress run={run} job={job} stopped={stopped} />;
   if (run.report) {
-    const cost = trade(run.report);
     return (
       <div className="row finetune-line">
-        <b className="clip">{sentence(cost ? `${answer(run.report)}; ${cost}` : answer(run.report))}</b>
+        <b className="clip">{sentence(answer(run.report))}</b>
         <span className="spacer" />
         <span className="muted num nowrap">trained for {span(run.report.seconds)}</span>
       </div>

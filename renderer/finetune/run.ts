@@ -7,9 +7,9 @@ import { AUGMENT_NAMES, MAIN_SETTINGS, MORE_SETTINGS } from './plan.ts';
 
 export const runName = (info: Pick<FinetuneInfo, 'id'>): string => `run ${info.id}`;
 
-/** 87,849,216 -> "87.8 million" */
+/** 119,882 -> "119,882", 87,849,216 -> "87.8 million" */
 export function many(n: number): string {
-  if (n < 100_000) return n.toLocaleString('en-GB');
+  if (n < 1_000_000) return n.toLocaleString('en-GB');
   if (n < 999_500_000) return `${(n / 1e6).toFixed(n < 9.95e6 ? 2 : 1)} million`;
   return `${(n / 1e9).toFixed(2)} billion`;
 }
@@ -21,14 +21,14 @@ export const asked = (info: Pick<FinetuneInfo, 'method' | 'shots' | 'seed'>): st
 /** Accuracy on the test before training: what the model gave without labels, else what a probe gives with the same. */
 export const before = ({ before: { zeroShot, probe } }: FinetuneReport): number => zeroShot ?? probe;
 
-/** "94.2 % on test, +3.1 on the probe, +12.2 on zero-shot" */
+/** "94.2 % on test, +3.1 on the probe", and what it gained on yours and lost on the control, or gained on zero-shot. */
 export function answer(report: FinetuneReport): string {
   const { accuracy } = report.test;
-  return [
-    `${percent(accuracy)} % on test`,
-    `${points(accuracy - report.before.probe)} on the probe`,
-    ...(report.before.zeroShot === null ? [] : [`${points(accuracy - report.before.zeroShot)} on zero-shot`]),
-  ].join(', ');
+  const { probe, zeroShot } = report.before;
+  const first = `${percent(accuracy)} % on test, ${points(accuracy - probe)} on the probe`;
+  const cost = trade(report);
+  if (cost) return `${first}; ${cost}`;
+  return zeroShot === null ? first : `${first}, ${points(accuracy - zeroShot)} on zero-shot`;
 }
 
 /** "+9.1 on yours, −22.4 on the control"; null without a control set. */

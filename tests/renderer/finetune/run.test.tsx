@@ -37,7 +37,8 @@ const report = {
 
 describe('words', () => {
   test('the answer names the test, the probe and zero-shot; the trade names yours and the control', () => {
-    expect(answer(report)).toBe('94.2 % on test, +3.1 on the probe, +9.1 on zero-shot');
+    expect(answer(report)).toBe('94.2 % on test, +3.1 on the probe; +9.1 on yours, −22.4 on the control');
+    expect(answer({ ...report, control: null })).toBe('94.2 % on test, +3.1 on the probe, +9.1 on zero-shot');
     expect(trade(report)).toBe('+9.1 on yours, −22.4 on the control');
     const plain = { ...report, before: { zeroShot: null, probe: 0.95 }, control: null } as FinetuneReport;
     expect(answer(plain)).toBe('94.2 % on test, −0.8 on the probe');
@@ -48,8 +49,8 @@ describe('words', () => {
 
   test('numbers of settings and parameters', () => {
     expect([0.00001, 0.0002, 0.01, 0, 20].map(settingText)).toEqual(['1e-5', '2e-4', '0.01', '0', '20']);
-    expect([512, 87_849_216, 1_496_000, 1.5e9].map(many)).toEqual([
-      '512',
+    expect([119_882, 87_849_216, 1_496_000, 1.5e9].map(many)).toEqual([
+      '119,882',
       '87.8 million',
       '1.50 million',
       '1.50 billion',
