@@ -12,35 +12,33 @@ type Props = {
 };
 
 const WAITING: Record<Forecasting['state'], string> = {
-  nothing: '–',
-  measuring: 'measuring a few steps …',
-  'waits for a job': 'measured when the running job has ended',
-  known: '–',
+  nothing: '',
+  measuring: 'Measuring a few steps …',
+  'waits for a job': 'Measured when the running job has ended: now, both would be slow.',
+  known: '',
 };
 
 export function ForecastPanel({ forecasting, missing, onOffer }: Props) {
   const { forecast, error, state } = forecasting;
-  const waiting = WAITING[state];
   const cannot = forecast?.problem !== null && forecast !== null;
   return (
     <section className="pane pad stack finetune-panel" aria-label="Forecast">
       <h2>Before it starts</h2>
       <dl className="facts">
         <dt>Time</dt>
-        <dd>{forecast ? timeText(forecast) : waiting}</dd>
+        <dd>{forecast ? timeText(forecast) : '–'}</dd>
         <dt>Memory</dt>
-        <dd>
-          {forecast ? `about ${bytes(forecast.memoryBytes)}; ${bytes(forecast.freeMemoryBytes)} are free` : waiting}
-        </dd>
+        <dd>{forecast ? `about ${bytes(forecast.memoryBytes)}; ${bytes(forecast.freeMemoryBytes)} are free` : '–'}</dd>
         <dt>Disk</dt>
-        <dd>{forecast ? `about ${bytes(forecast.diskBytes)}; ${bytes(forecast.freeDiskBytes)} are free` : waiting}</dd>
+        <dd>{forecast ? `about ${bytes(forecast.diskBytes)}; ${bytes(forecast.freeDiskBytes)} are free` : '–'}</dd>
         <dt>Trains</dt>
-        <dd>{forecast ? `${many(forecast.trainedParameters)} numbers` : waiting}</dd>
+        <dd>{forecast ? `${many(forecast.trainedParameters)} numbers` : '–'}</dd>
         <dt>On</dt>
-        <dd>
-          {forecast ? `${plural(forecast.trainItems, 'image')}, ${count(forecast.settings.batch)} a step` : waiting}
-        </dd>
+        <dd>{forecast ? `${plural(forecast.trainItems, 'image')}, ${count(forecast.settings.batch)} a step` : '–'}</dd>
       </dl>
+      <p className="muted one-line" role="status">
+        {WAITING[state]}
+      </p>
       <ErrorNote error={error} />
       {cannot && (
         <Note kind="warn">

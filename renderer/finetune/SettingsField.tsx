@@ -1,4 +1,5 @@
 // The settings: empty is the method's own value, shown in the field; the rarer ones are behind a fold.
+import { useEffect, useState } from 'react';
 import type { Dataset, Params } from '../../shared/contract.ts';
 import type { Augmentation, ResolvedSettings } from '../../shared/finetune.ts';
 import { useCall } from '../lab.ts';
@@ -36,6 +37,11 @@ function useOwn(params: Props['params']): Partial<ResolvedSettings> {
 export function SettingsField({ plan, onChange, dataset, params }: Props) {
   const own = useOwn(params);
   const filled = MORE_SETTINGS.some(({ name }) => plan.typed[name]) || plan.augment !== null;
+  const [open, setOpen] = useState(filled);
+  // An offer may fill in what is folded away: then it is shown. What was opened stays open while it is emptied.
+  useEffect(() => {
+    if (filled) setOpen(true);
+  }, [filled]);
   if (!trainsEncoder(plan.method))
     return (
       <section>
@@ -73,7 +79,7 @@ export function SettingsField({ plan, onChange, dataset, params }: Props) {
           </Labelled>
         )}
       </div>
-      <details className="advanced" open={filled}>
+      <details className="advanced" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>More settings</summary>
         <div className="stack">
           <div className="settings-grid">
