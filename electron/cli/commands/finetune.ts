@@ -1,8 +1,14 @@
 // `lab finetune`: trains a model's own weights on a folder, says what it gained and lost, saves it as a model of its own.
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { LabError } from '../../../shared/contract.ts';
-import { FINETUNE_METHOD_IDS, type FinetuneMethodId, type FinetuneReport } from '../../../shared/finetune.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type Job, LabError } from '../../../shared/contract.ts';
+import {
+  FINETUNE_METHOD_IDS,
+  type FinetuneParams,
+  type FinetuneReport,
+  finetuneParams,
+} from '../../../shared/finetune.ts';
 import { type Command, EXIT, flag, list, only, text, texts, UsageError, type Values, whole } from '../command.ts';
 import { openDataset } from '../datasets.ts';
 import {
@@ -18,12 +24,13 @@ import { type Session, withLab } from '../session.ts';
 import { furtherOptions, readTraining, trainingOptions } from '../training.ts';
 
 export const finetune: Command = {
-  usage: 'DIR --model ID|PATH --out MODELDIR',
+  usage: 'DIR --model ID|PATH [--out MODELDIR]',
   help: `  --model ID|PATH     the model to train, by id (lab models) or folder; ID:OUTPUT picks the feature
   --method M          ${FINETUNE_METHOD_IDS.join(', ')} (default: fine-tune)
   --shots N|all       labelled images per class to train on (default: all)
   --seed S            of the draw, the order and the augmentation (default: 0)
   --out MODELDIR      the new model, a folder in the Hugging Face ONNX layout; it must not exist yet
+                      (without it nothing is saved but the run, which the screen Fine-tune shows)
   --wise A            weights between before (0) and after (1) to save (default: 1)
   --epochs E, --lr X, --batch B, --augment none|flip|crop|strong
                       (default: each method's own)
@@ -40,6 +47,7 @@ export const finetune: Command = {
   --device D, --threads N
   --json              print the run's report on stdout
 
+A run that was cut off (kill, power) goes on from its last checkpoint when the same command is given again; Ctrl C gives it up.
 One label per image: multi-label and regression heads are not trained here.
 `,
   examples: [
@@ -68,14 +76,29 @@ One label per image: multi-label and regression heads are not trained here.
     const model = text(values, 'model');
     if (model === undefined) throw new UsageError('--model is missing: fine-tuning needs a model. See: lab models');
     const out = text(values, 'out');
-    if (out !== undefined && existsSync(out) && readdirSync(out).length > 0)
-      throw new UsageError(`--out ${out}: there is something there already. Name a new folder.`);
+    if (out !== undefined) checkOut(out);
     const plan = readPlan(values);
     return withLab(values, (session) => run(session, source, model, out, plan, values), {
       modelsDirs: modelParents([model]),
     });
   },
 };
+
+const OWN_OPTIONS = [
+  ['blocks', 'last-blocks'],
+  ['rank', 'lora'],
+  ['alpha', 'lora'],
+  ['targets', 'lora'],
+  ['dropout', 'lora'],
+] as const;
+
+/** Everything that would come to light after hours of training. */
+function checkOut(out: string): void {
+  if (existsSync(out)) throw new UsageError(`--out ${out}: there is something there already. Name a new folder.`);
+  let parent = path.dirname(path.resolve(out));
+  while (!existsSync(parent)) parent = path.dirname(parent);
+  if (!statSync(parent).isDirectory()) throw new UsageError(`--out ${out}: ${parent} is a file, not a folder.`);
+}
 
 function readPlan(values: Values) {
   const given = text(values, 'method') ?? 'fine-tune';
@@ -84,14 +107,19 @@ function readPlan(values: Values) {
     throw new UsageError(`--method: there is no method "${given}". There are: ${FINETUNE_METHOD_IDS.join(', ')}.`);
   const [shots = 'all', ...more] = readShots(text(values, 'shots') ?? 'all');
   if (more.length > 0) throw new UsageError('--shots takes one number here, or all.');
-  const wise = Number(text(values, 'wise') ?? 1);
-  if (!(wise >= 0 && wise <= 1))
-    throw new UsageError(`--wise ${text(values, 'wise')}: a number from 0 to 1 is needed.`);
+  const given01 = text(values, 'wise') ?? '1';
+  const wise = given01.trim() === '' ? Number.NaN : Number(given01);
+  if (!(wise >= 0 && wise <= 1)) throw new UsageError(`--wise ${given01}: a number from 0 to 1 is needed.`);
+  if (text(values, 'wise') !== undefined && text(values, 'out') === undefined)
+    throw new UsageError('--wise chooses what is saved, so it goes with --out.');
+  for (const [name, owner] of OWN_OPTIONS)
+    if (owner !== method && text(values, name) !== undefined)
+      throw new UsageError(`--${name} goes with --method ${owner}; ${method} has no such setting.`);
   const labels = list(text(values, 'control-labels') ?? '');
   if (labels.length > 0 && text(values, 'control') === undefined)
     throw new UsageError('--control-labels goes with --control.');
   return {
-    method: method as FinetuneMethodId,
+    method,
     shots,
     seed: whole(values, 'seed', 0) ?? 0,
     wise,
@@ -117,7 +145,7 @@ async function run(
   const controlDir = text(values, 'control');
   const control = controlDir === undefined ? null : await openDataset(session, { source: controlDir });
   const namesFile = text(values, 'class-names');
-  const { finetuneId, job } = await client.call('finetune.start', {
+  const asked = finetuneParams.parse({
     datasetId: dataset.id,
     model,
     method: plan.method,
@@ -134,10 +162,12 @@ async function run(
     ...(plan.device === undefined ? {} : { device: plan.device }),
     ...(plan.threads === undefined ? {} : { threads: plan.threads }),
   });
+  const { finetuneId, job } = (await cutOff(session, asked)) ?? (await client.call('finetune.start', asked));
   await session.wait(job);
   const { report } = await client.call('finetune.get', { id: finetuneId });
   if (!report) throw new LabError('internal', 'The run ended without a report.');
-  if (out !== undefined) await saveTo(session, finetuneId, plan.wise, out);
+  const { exportRun } = await import('../../engine/finetune/save.ts'); // a wrong command line is answered without it
+  if (out !== undefined) await exportRun(session.running.engine, finetuneId, plan.wise, path.resolve(out));
   if (flag(values, 'json')) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else process.stdout.write(summary(report, out));
   if (report.controlProblem) progress.say(report.controlProblem);
@@ -145,12 +175,21 @@ async function run(
   return EXIT.ok;
 }
 
-/** Saved under a name of its own first, then moved to where it was asked for. */
-async function saveTo({ client }: Session, id: number, alpha: number, out: string): Promise<void> {
-  const name = `finetune-${id}-${Date.now()}`;
-  const saved = await client.call('finetune.save', { id, alpha, name });
-  cpSync(saved.path!, out, { recursive: true });
-  rmSync(saved.path!, { recursive: true, force: true });
+/** The same run, if one was cut off: it goes on. */
+async function cutOff(
+  { client, progress }: Session,
+  asked: FinetuneParams,
+): Promise<{ finetuneId: number; job: Job } | null> {
+  for (const { id, jobId, accuracy } of await client.call('finetune.list', {})) {
+    if (accuracy !== null) continue;
+    const { params } = await client.call('finetune.get', { id });
+    if (!isDeepStrictEqual(params, asked)) continue;
+    const { status } = await client.call('job.get', { id: jobId });
+    if (status !== 'interrupted' && status !== 'paused') continue;
+    progress.say('Going on with the run that was cut off.');
+    return { finetuneId: id, job: await client.call('job.resume', { id: jobId }) };
+  }
+  return null;
 }
 
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;

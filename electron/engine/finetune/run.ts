@@ -75,8 +75,6 @@ export type Trained = {
   /** Class logits and features of items, with the weights as they are in the thread: the best ones. */
   predict(items: Int32Array): Promise<Rows>;
   predictFiles(files: string[]): Promise<Rows>;
-  /** The run's result is stored: a run that is cut off from here on need not go on. */
-  forgetCheckpoint(): void;
 };
 
 /** What a checkpoint says beside its tensors. */
@@ -136,6 +134,11 @@ export const trainerOptions = (input: Pick<RunInput, 'settings' | 'threads' | 'd
   average: input.settings.ema,
   parts: input.settings.batch / input.settings.microBatch,
 });
+
+/** For when the run's result is stored: from then on it need not go on. */
+export function forgetCheckpoint(folder: string): void {
+  for (const name of [CHECKPOINT, BEST]) rmSync(path.join(folder, name), { force: true });
+}
 
 /** Rows of one-hot targets, smoothed. */
 export function targetsOf(labels: Int32Array, classes: number, smoothing: number): Float32Array {
@@ -247,7 +250,6 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
     bestFile,
     predict: (wanted) => plain(filesOf(input, wanted), 'weights'),
     predictFiles: (files) => plain({ files }, 'weights'),
-    forgetCheckpoint: () => rmSync(checkpoint, { force: true }),
   };
 }
 

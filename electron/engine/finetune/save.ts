@@ -22,8 +22,21 @@ const folderName = (name: string) =>
     .replace(/[^\p{L}\p{N}._-]+/gu, '-')
     .replace(/^[.-]+|[.-]+$/g, '');
 
-/** Throws `conflict` for a run that has not ended, or whose name is taken. */
+/** Into the app's models folder. Throws `conflict` for a run that has not ended, or whose name is taken. */
 export async function saveModel(engine: Engine, finetuneId: number, alpha: number, name: string): Promise<ModelInfo> {
+  const id = folderName(name);
+  if (id === '') throw new LabError('bad-request', `"${name}" holds no letter or digit to name a folder with.`);
+  if ((await engine.models.list()).some((model) => model.id === id))
+    throw new LabError('conflict', `There is a model ${id} already. Choose another name.`);
+  await exportRun(engine, finetuneId, alpha, path.join(engine.dirs.models, id));
+  addSaved(engine.db, finetuneId, id);
+  engine.push('model.changed', { id });
+  engine.push('finetune.changed', { id: finetuneId });
+  return engine.models.get(id);
+}
+
+/** Into the folder `target`, which must not exist. Throws `conflict` for that, and for a run that has not ended. */
+export async function exportRun(engine: Engine, finetuneId: number, alpha: number, target: string): Promise<void> {
   const run = loadRun(engine.db, finetuneId);
   const folder = runFolder(engine, finetuneId);
   const { report } = run;
@@ -34,11 +47,6 @@ export async function saveModel(engine: Engine, finetuneId: number, alpha: numbe
         ? `The weights of this run are gone (${folder}). Run it again.`
         : 'This run has not ended. Save it when it has.',
     );
-  const id = folderName(name);
-  if (id === '') throw new LabError('bad-request', `"${name}" holds no letter or digit to name a folder with.`);
-  if ((await engine.models.list()).some((model) => model.id === id))
-    throw new LabError('conflict', `There is a model ${id} already. Choose another name.`);
-
   const backbone = await openBackbone(engine, run.params.model, {});
   const { embedder } = backbone;
   if (embedder.hash !== report.model.hash)
@@ -66,13 +74,9 @@ export async function saveModel(engine: Engine, finetuneId: number, alpha: numbe
       scale,
     },
     classes: report.classes,
-    target: path.join(engine.dirs.models, id),
+    target,
     card: modelCard({ report, alpha }),
   });
-  addSaved(engine.db, finetuneId, id);
-  engine.push('model.changed', { id });
-  engine.push('finetune.changed', { id: finetuneId });
-  return engine.models.get(id);
 }
 
 const floats = (file: string): Map<string, Float32Array> =>

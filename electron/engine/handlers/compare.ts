@@ -1,4 +1,5 @@
 // Comparisons: start one, read it while it fills in, open one dot of the chart.
+import { rmSync } from 'node:fs';
 import { type Comparison, type ComparisonInfo, type Handlers, type Job, LabError } from '../../../shared/contract.ts';
 import { confusionMatrix, reliabilityBins } from '../../../shared/metrics.ts';
 import type { PointDetail } from '../../../shared/report.ts';
@@ -6,6 +7,7 @@ import { crossingsOf, summarise } from '../../../shared/statistics.ts';
 import type { Engine } from '../context.ts';
 import { getDataset } from '../datasets/store.ts';
 import { modelKey } from '../jobs/compare.ts';
+import { rowsFolder } from '../jobs/compare-trained.ts';
 import { loadComparison, type RowKey, resultRows, type StoredComparison, storedRow } from '../report/rows.ts';
 
 type CompareCalls = 'compare.start' | 'compare.list' | 'compare.get' | 'compare.point' | 'compare.delete';
@@ -43,6 +45,7 @@ export function compareHandlers(engine: Engine): Pick<Handlers, CompareCalls> {
       if (jobs.active().some((job) => job.id === stored.jobId))
         throw new LabError('conflict', 'This comparison is running. Cancel it first.');
       db.prepare('DELETE FROM comparison WHERE id = ?').run(id);
+      rmSync(rowsFolder(engine, id), { recursive: true, force: true });
       engine.push('compare.changed', { id, results: [], shots: [] });
       return null;
     },

@@ -7,6 +7,7 @@ import { metricsOf } from '../../../shared/metrics.ts';
 import { type DrawnRow, drawSeed, planDraw } from '../../../shared/protocol.ts';
 import type { Omission, Shots } from '../../../shared/report.ts';
 import { className } from '../../../shared/templates.ts';
+import type { Engine } from '../context.ts';
 import type { Drawn } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { train } from '../finetune/run.ts';
@@ -58,6 +59,10 @@ type Context = Data & {
   onRow(row: GridRow): void;
 };
 
+/** Where the row that is being trained keeps its checkpoint. */
+export const rowsFolder = ({ dirs }: Pick<Engine, 'dirs'>, comparisonId: number): string =>
+  path.join(dirs.data, 'finetunes', `comparison-${comparisonId}`);
+
 /** Trains the rows that are not stored yet. A row that fails is left out with its reason; the others go on. */
 export async function runTrained(plan: TrainedPlan, context: Context): Promise<Omission[]> {
   const { job, comparisonId } = context;
@@ -71,7 +76,7 @@ export async function runTrained(plan: TrainedPlan, context: Context): Promise<O
       const ground = grounds.get(row.model) ?? (await groundOf(row.model, context));
       grounds.set(row.model, ground);
       const name = `${row.method}-${row.model}-${row.shots}-${row.seed}`.replace(/[^\w.-]+/g, '_');
-      const folder = path.join(job.engine.dirs.data, 'finetunes', `comparison-${comparisonId}`, name);
+      const folder = path.join(rowsFolder(job.engine, comparisonId), name);
       context.onRow(await trainRow(row, ground, folder, `${i + 1} of ${plan.rows.length}`, context));
       rmSync(folder, { recursive: true, force: true });
     } catch (error) {
@@ -81,7 +86,7 @@ export async function runTrained(plan: TrainedPlan, context: Context): Promise<O
       left.push({ ...key, reason: error instanceof Error ? error.message : String(error) });
     }
   }
-  rmSync(path.join(job.engine.dirs.data, 'finetunes', `comparison-${comparisonId}`), { recursive: true, force: true });
+  rmSync(rowsFolder(job.engine, comparisonId), { recursive: true, force: true });
   return left;
 }
 

@@ -1,5 +1,6 @@
 // The main job: embed a dataset with each backbone, then fit every method at every shot count and seed (DESIGN.md 5).
 // Rows are stored as they come, so that a resumed job fits only what is missing.
+import { rmSync } from 'node:fs';
 import type { z } from 'zod';
 import { type CompareParams, compareParams, LabError } from '../../../shared/contract.ts';
 import {
@@ -21,7 +22,7 @@ import { LAB_VERSION } from '../program.ts';
 import { environmentOf } from '../report/environment.ts';
 import { buildReport } from '../report/report.ts';
 import { type RowKey, resultRows, storeRow, type TestItem } from '../report/rows.ts';
-import { planTrained, runTrained } from './compare-trained.ts';
+import { planTrained, rowsFolder, runTrained } from './compare-trained.ts';
 import { defineJob, type JobContext } from './kind.ts';
 
 const PUSH_EVERY_MS = 200;
@@ -88,6 +89,10 @@ export const compareJob = defineJob<CompareParams>({
     engine.db.prepare('UPDATE comparison SET report = ? WHERE id = ?').run(JSON.stringify(report), comparison.id);
     engine.push('compare.changed', { id: comparison.id, results: [], shots: params.shots });
     return { comparisonId: comparison.id, rows: results.length, omitted: omitted.length };
+  },
+  cancelled(jobId, engine) {
+    const id = engine.db.prepare('SELECT id FROM comparison WHERE job_id = ?').pluck().get(jobId) as number | undefined;
+    if (id !== undefined) rmSync(rowsFolder(engine, id), { recursive: true, force: true });
   },
 });
 

@@ -5,8 +5,9 @@ import { LabError } from '../../../shared/contract.ts';
 import { type FinetuneParams, finetuneParams } from '../../../shared/finetune.ts';
 import { getDataset } from '../datasets/store.ts';
 import { finetune } from '../finetune/finetune.ts';
+import { forgetCheckpoint } from '../finetune/run.ts';
 import { runFolder, runOfJob, setEpochs, setReport, setSettings } from '../finetune/store.ts';
-import { CANCELLED, defineJob } from './kind.ts';
+import { defineJob } from './kind.ts';
 
 /** Jobs that were asked to stop and keep their best epoch. */
 const stopping = new Set<number>();
@@ -40,15 +41,15 @@ export const finetuneJob = defineJob<FinetuneParams>({
         failure: (file, reason) => log('warn', `${file}: ${reason}`),
       });
       setReport(engine.db, id, report);
+      forgetCheckpoint(folder);
       changed();
       return { finetuneId: id, accuracy: report.test.accuracy, best: report.best, seconds: report.seconds };
-    } catch (error) {
-      // a run that was cancelled is not resumed: its checkpoint may go; one cut off by the lab's end is
-      if (signal.aborted && (signal.reason as Error).message === CANCELLED)
-        rmSync(folder, { recursive: true, force: true });
-      throw error;
     } finally {
       stopping.delete(job.jobId);
     }
+  },
+  cancelled(jobId, engine) {
+    const id = runOfJob(engine.db, jobId);
+    if (id !== null) rmSync(runFolder(engine, id), { recursive: true, force: true });
   },
 });

@@ -2,9 +2,6 @@
 import type { z } from 'zod';
 import type { Engine, Log } from '../context.ts';
 
-/** Why a job's signal is aborted when the user cancels it; at shutdown there is another reason. */
-export const CANCELLED = 'Cancelled.';
-
 export type JobContext = {
   jobId: number;
   /** Aborted by cancel and at shutdown: check it once a step (`signal.throwIfAborted()`). */
@@ -31,6 +28,8 @@ export type JobKindDef<P> = {
    * what was done is found in the database or the cache. A LabError with code 'offline' or 'no-space' pauses the job.
    */
   run(params: P, job: JobContext): Promise<unknown>;
+  /** The user gave it up, while it ran or later: what it kept on disk to go on with may go. */
+  cancelled?(jobId: number, engine: Engine): void;
 };
 
 /** The kinds that make a dataset equal to its folder, and whether stored params mean this dataset. */

@@ -11,7 +11,7 @@ import {
 } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
 import { asSpaceError } from '../datasets/roots.ts';
-import { CANCELLED, type JobContext, type JobKindDef } from './kind.ts';
+import type { JobContext, JobKindDef } from './kind.ts';
 import { createPace, type Pace } from './progress.ts';
 
 type Row = {
@@ -54,6 +54,7 @@ const PROGRESS_EVERY_MS = 100;
 const METRICS_EVERY_MS = 100;
 const PAUSING: readonly string[] = ['offline', 'no-space'];
 const SHUTDOWN = 'shutdown';
+const CANCELLED = 'Cancelled.';
 
 type Running = { controller: AbortController; done: Promise<void>; pace: Pace; unit: string };
 
@@ -177,6 +178,7 @@ export function createJobQueue(
       const end = { status, result: null, error: said ? JSON.stringify(said) : null, ended_at: Date.now() };
       if (!unlessFull(() => sql.end.run(end.status, end.result, end.error, end.ended_at, row.id)))
         unwritten.set(row.id, end);
+      if (status === 'cancelled') def.cancelled?.(row.id, engine());
     } finally {
       report.stop();
     }
@@ -257,6 +259,7 @@ export function createJobQueue(
       if (live) live.controller.abort(new LabError('cancelled', CANCELLED));
       else if (job.status === 'queued' || job.status === 'paused' || job.status === 'interrupted') {
         sql.end.run('cancelled', null, null, Date.now(), id);
+        kinds[job.kind].cancelled?.(id, engine());
         return announce(id);
       }
       return get(id);
