@@ -57,9 +57,11 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     );
   const output = chooseOutput(vision, options.output, info.name);
   const lanes = lanesFor(vision, options.device, threads);
+  const only = canTrim(vision, folder, output);
   const source = (onnx: OnnxFile) => ({
     file: onnx.file,
-    expose: onnx.file === vision.file && output.inside ? output.tensor : null,
+    expose: onnx.file === vision.file && (output.inside || only) ? output.tensor : null,
+    only: onnx.file === vision.file && only,
     device: options.device,
     threads,
     lanes: onnx.file === vision.file ? lanes : 1,
@@ -105,6 +107,17 @@ function lanesFor(vision: Vision, device: string, threads: number): number {
   const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
   const cores = threads > 0 ? threads : availableParallelism();
   return Math.max(1, Math.min(cores, 8, Math.floor(MOST_COPIES_BYTES / bytes)));
+}
+
+/** Whether the file gives more than this output, serves nobody else, and can be opened from memory. */
+function canTrim(vision: Vision, folder: ModelFolder, output: FeatureOutput): boolean {
+  const { outputs, externalFiles } = vision.header;
+  return (
+    (output.inside || outputs.length > 1) &&
+    folder.text?.file !== vision.file &&
+    externalFiles.length === 0 &&
+    statSync(vision.file).size <= MOST_COPIES_BYTES
+  );
 }
 
 function chooseOutput(vision: Vision, asked: string | undefined, name: string): FeatureOutput {

@@ -28,8 +28,9 @@ const ELEMENT_TYPES: Record<number, string> = {
   16: 'bfloat16',
 };
 
-type Field = { number: number; wire: number; start: number; end: number; value: number };
-type Source = { byte(at: number): number; text(start: number, end: number): string; size: number };
+export type Field = { number: number; wire: number; start: number; end: number; value: number };
+/** Random access to a file's bytes. */
+export type Source = { byte(at: number): number; text(start: number, end: number): string; size: number };
 
 /** A window of 64 KiB that moves over the file. */
 function openSource(fd: number): Source {
@@ -69,7 +70,8 @@ function varint(source: Source, at: number): [value: number, next: number] {
   throw new RangeError('not a protobuf');
 }
 
-function* fields(source: Source, start: number, end: number): Generator<Field> {
+/** The fields of the message in [start, end); RangeError where that is no protobuf. */
+export function* fields(source: Source, start: number, end: number): Generator<Field> {
   let at = start;
   while (at < end) {
     const [tag, afterTag] = varint(source, at);
@@ -225,17 +227,3 @@ const isWeightOfWeight = (node: Node | undefined, weights: Set<string>): boolean
   node !== undefined &&
   ['Transpose', 'Cast', 'DequantizeLinear'].includes(node.op) &&
   weights.has(node.inputs[0] ?? '');
-
-/**
- * The model with one more output, a tensor inside its graph. Protobuf merges a message that comes in two parts, so the
- * few bytes { graph 7 { output 12 { name 1 } } } at the end are all it takes.
- */
-export function withOutput(model: Uint8Array, tensor: string): Uint8Array {
-  const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
-  const block = (field: number, bytes: number[]) => [field * 8 + 2, ...varint(bytes.length), ...bytes];
-  const patch = block(7, block(12, block(1, [...Buffer.from(tensor)])));
-  const out = new Uint8Array(model.length + patch.length);
-  out.set(model);
-  out.set(patch, model.length);
-  return out;
-}

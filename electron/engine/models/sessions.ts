@@ -11,10 +11,17 @@ import { plainReason, type Trial } from './trial.ts';
 
 export type OnnxTensor = { type: string; data: Float32Array | Uint8Array | BigInt64Array | Int32Array; dims: number[] };
 /**
- * A model file and how to open it. `expose`: a tensor inside the graph that is made an output too. `lanes`: how many runs
- * may be under way at once, each in a session of its own with its share of the threads.
+ * A model file and how to open it. `expose`: a tensor inside the graph that is made an output too; `only`: and nothing else
+ * is computed. `lanes`: how many runs may be under way at once, each in a session of its own with its share of the threads.
  */
-export type OnnxSource = { file: string; expose: string | null; device: string; threads: number; lanes: number };
+export type OnnxSource = {
+  file: string;
+  expose: string | null;
+  only?: boolean;
+  device: string;
+  threads: number;
+  lanes: number;
+};
 export type OnnxOutput = { data: Float32Array; dims: number[] };
 
 export type OnnxRequest =

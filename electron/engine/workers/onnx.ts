@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { fromHalf, toHalf } from '../models/half.ts';
-import { withOutput } from '../models/onnx-header.ts';
+import { onlyOutput, withOutput } from '../models/onnx-trim.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
 import { type Encoder, openTokenizer } from '../models/tokenizer.ts';
 import { tryProvider } from '../models/trial.ts';
@@ -17,7 +17,7 @@ const runtime = async () => (await import('onnxruntime-node')).default;
 
 async function load(request: Extract<OnnxRequest, { kind: 'load' }>): Promise<OnnxAnswer['load']> {
   const { InferenceSession } = await runtime();
-  const { file, expose, device, threads } = request.source;
+  const { file, expose, only, device, threads } = request.source;
   const options: InferenceSession.SessionOptions = {
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     intraOpNumThreads: threads,
@@ -27,7 +27,7 @@ async function load(request: Extract<OnnxRequest, { kind: 'load' }>): Promise<On
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
   const session = expose
-    ? await InferenceSession.create(withOutput(await readFile(file), expose), options)
+    ? await InferenceSession.create((only ? onlyOutput : withOutput)(await readFile(file), expose), options)
     : await InferenceSession.create(file, options);
   sessions.set(request.session, session);
   return { inputs: session.inputNames.slice(), outputs: session.outputNames.slice() };
