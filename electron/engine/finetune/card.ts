@@ -182,7 +182,9 @@ JavaScript (\`npm install @huggingface/transformers\`):
 
 \`\`\`js
 ${javascript(facts)}
-\`\`\``;
+\`\`\`
+
+transformers.js resizes images a little otherwise than Pillow, as the lab and the Python above do: its scores differ slightly.`;
 }
 
 function python({ source, file }: ExportFacts): string {
@@ -251,12 +253,10 @@ function javascript({ file }: ExportFacts): string {
     ...(subfolder === 'onnx' ? [] : [`subfolder: '${subfolder}'`]),
   ];
   return [
-    "import path from 'node:path';",
     "import { AutoModel, AutoProcessor, env, ImageClassificationPipeline } from '@huggingface/transformers';",
     '',
     'env.allowRemoteModels = false;',
-    'env.localModelPath = path.dirname(process.cwd());',
-    'const folder = path.basename(process.cwd());',
+    'const folder = process.cwd(); // a whole path: a bare name would be looked up as a repository',
     `const model = await AutoModel.from_pretrained(folder, { ${options.join(', ')} });`,
     'const processor = await AutoProcessor.from_pretrained(folder);',
     "const classify = new ImageClassificationPipeline({ task: 'image-classification', model, processor });",
