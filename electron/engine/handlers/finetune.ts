@@ -2,6 +2,7 @@
 import { type Dataset, type Handlers, LabError, type ModelInfo } from '../../../shared/contract.ts';
 import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../../shared/finetune.ts';
 import type { Engine } from '../context.ts';
+import { ensureOnline } from '../datasets/roots.ts';
 import { getDataset } from '../datasets/store.ts';
 import { forecastRun } from '../finetune/forecast.ts';
 import { resolveSettings } from '../finetune/recipes.ts';
@@ -70,23 +71,24 @@ async function settingsOf(engine: Engine, dataset: Dataset, params: FinetunePara
 
 /** What is refused now rather than in the queue. Throws an error that names the thing and the way out. */
 async function check(engine: Engine, params: FinetuneParams): Promise<{ dataset: Dataset; model: ModelInfo }> {
-  const dataset = getDataset(engine.db, params.datasetId);
-  checkDataset(dataset);
+  const dataset = await usableDataset(engine, params.datasetId);
   if (dataset.classes.length < 2)
     throw new LabError(
       'bad-request',
       `${dataset.name} has ${dataset.classes.length} classes; there is nothing to tell apart with less than two.`,
     );
-  if (params.control) checkDataset(getDataset(engine.db, params.control.datasetId));
+  if (params.control) await usableDataset(engine, params.control.datasetId);
   const model = await engine.models.get(params.model.id);
   checkModel(model, params.method);
   return { dataset, model };
 }
 
-function checkDataset({ name, path, state }: Dataset): void {
-  if (state === 'offline')
-    throw new LabError('offline', `${name} is offline: its folder ${path} cannot be reached now.`);
-  if (state !== 'ready') throw new LabError('conflict', `${name} is still being imported. Start when that has ended.`);
+async function usableDataset(engine: Engine, id: number): Promise<Dataset> {
+  const { name, state } = getDataset(engine.db, id);
+  if (state === 'importing')
+    throw new LabError('conflict', `${name} is still being imported. Start when that has ended.`);
+  await ensureOnline(engine, id);
+  return getDataset(engine.db, id);
 }
 
 /** Those that begin from, or train against, captions. */
