@@ -50,16 +50,19 @@ function weightsOf(g: Graph, x: Value, win: Window, withPadding: boolean): Value
   return new Set(shares).size === 1 ? g.scalar(shares[0]!) : g.constant(Float32Array.from(shares), [1, 1, ...win.out]);
 }
 
+/** Every number of dy added to all of its window: every channel an image of its own, convolved with ones. */
+function spread(g: Graph, x: Value, dy: Value, win: Window): Value {
+  const planes = (shape: readonly number[]) => [shape[0]! * shape[1]!, 1, ...shape.slice(2)];
+  const ones = g.constant(new Float32Array(sizeOf(win.kernel)).fill(1), [1, 1, ...win.kernel]);
+  return g.reshape(dataGradient(g, planes(x.shape), ones, g.reshape(dy, planes(dy.shape)), win, 1), x.shape);
+}
+
 export const AveragePool: OpRule = {
   shapes: ([x], attrs) => [[...x!.shape.slice(0, 2), ...windowAt(x!, attrs).out]],
   vjp(g, { inputs: [x], attrs }, dy) {
     const win = windowAt(x!, attrs);
     const share = g.mul(dy, weightsOf(g, x!, win, intAttr(attrs, 'count_include_pad', 0) === 1));
-    // every channel an image of its own, convolved with ones
-    const planes = (shape: readonly number[]) => [shape[0]! * shape[1]!, 1, ...shape.slice(2)];
-    const ones = g.constant(new Float32Array(sizeOf(win.kernel)).fill(1), [1, 1, ...win.kernel]);
-    const dx = dataGradient(g, planes(x!.shape), ones, g.reshape(share, planes(dy.shape)), win, 1);
-    return [g.reshape(dx, x!.shape)];
+    return [spread(g, x!, share, win)];
   },
   examples: [
     { inputs: [[2, 2, 6, 6]], attrs: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] } },
@@ -86,4 +89,21 @@ export const GlobalMaxPool: OpRule = {
     return [g.mul(chosen, g.div(dy, g.sum(chosen, axes)))];
   },
   examples: [{ inputs: [[2, 3, 4, 5]], draw: 'spaced' }],
+};
+
+/** y = (Σ |x|^p)^(1/p) over each window: dy·y^(1-p) is spread back as a sum's gradient, and |x|^(p-1)·sign(x) weighs it. */
+export const LpPool: OpRule = {
+  shapes: ([x], attrs) => [[...x!.shape.slice(0, 2), ...windowAt(x!, attrs).out]],
+  vjp(g, { inputs: [x], outputs: [y], attrs }, dy) {
+    const p = intAttr(attrs, 'p', 2);
+    const share = p === 1 ? dy : g.mul(dy, g.emit('Pow', [y!, g.scalar(1 - p)]));
+    const sign = g.emit('Sign', [x!]);
+    const size = p === 1 ? sign : g.mul(sign, g.emit('Pow', [g.emit('Abs', [x!]), g.scalar(p - 1)]));
+    return [g.mul(spread(g, x!, share, windowAt(x!, attrs)), p === 2 ? x! : size)];
+  },
+  examples: [
+    { inputs: [[1, 2, 5, 6]], attrs: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }, draw: 'spaced' },
+    { inputs: [[1, 2, 6]], attrs: { kernel_shape: [2], strides: [2], p: 3 }, draw: 'spaced' },
+    { inputs: [[1, 2, 5]], attrs: { kernel_shape: [2], p: 1 }, draw: 'spaced' },
+  ],
 };
