@@ -2,11 +2,15 @@
 import { Worker } from 'node:worker_threads';
 import { LabError } from '../../../shared/contract.ts';
 import type { Classifier, ClassifierSpec } from '../training/classifier.ts';
+import type { CaptionSetName } from '../training/contrastive-classifier.ts';
 import type { StepResult, TrainerOptions } from '../training/trainer.ts';
 import { workerFile } from '../workers/pool.ts';
 
-/** A micro-batch: pixels [batch, 3, height, width] and targets [batch, classes], whose rows sum to 1. */
-export type MicroBatch = { pixels: Float32Array; targets: Float32Array };
+/**
+ * A micro-batch: pixels [batch, 3, height, width] and targets whose rows sum to 1: [batch, classes], or against captions
+ * [batch, batch] and the row of each image's caption.
+ */
+export type MicroBatch = { pixels: Float32Array; targets: Float32Array; captions?: Int32Array };
 
 export type TrainRequest =
   /** Reads and differentiates; nothing large is allocated yet. */
@@ -14,6 +18,8 @@ export type TrainRequest =
   | { kind: 'start'; options: Omit<TrainerOptions, 'threadFile'> }
   | { kind: 'step'; batches: MicroBatch[]; lr: number; clip: number }
   | { kind: 'forward'; pixels: Float32Array; weights: 'weights' | 'average' }
+  /** Features of the captions of the run's classes or the control set's, with the weights as they are now. */
+  | { kind: 'classes'; set: CaptionSetName }
   /** Weights, moments and averages in one file, written beside and renamed. */
   | { kind: 'checkpoint'; file: string; metadata: Record<string, string> }
   /** Answers with the checkpoint's metadata; goes on from it where its `key` is this one. */
@@ -26,7 +32,7 @@ export type TrainRequest =
   | { kind: 'export'; file: string }
   | { kind: 'memory' };
 
-export type PlanInfo = Omit<Classifier, 'plan' | 'adapters' | 'noise' | 'blocks'> & { blocks: number };
+export type PlanInfo = Omit<Classifier, 'plan' | 'adapters' | 'noise' | 'captions' | 'blocks'> & { blocks: number };
 
 export type TrainAnswer = {
   plan: PlanInfo;
@@ -34,6 +40,8 @@ export type TrainAnswer = {
   step: StepResult;
   /** [batch, classes], [batch, dim], and [batch, own classes] where they were asked for. */
   forward: { logits: Float32Array; features: Float32Array; own: Float32Array | null };
+  /** [classes, dim], rows of length 1. */
+  classes: Float32Array;
   checkpoint: null;
   resume: Record<string, string>;
   keep: null;

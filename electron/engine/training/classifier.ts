@@ -1,5 +1,6 @@
 // A vision model with a linear head as one training plan: features of length 1 times the head's rows, times a scale.
 import type { Blocks } from './blocks.ts';
+import type { CaptionSpec, Captions } from './contrastive-classifier.ts';
 import type { Graph, Value } from './graph.ts';
 import type { Adapter, Noise } from './lora.ts';
 import { crossEntropy } from './losses.ts';
@@ -29,6 +30,8 @@ export type ClassifierSpec = {
   /** The logits over the model's own classes, to be given beside: they show what it still knows. They are not trained. */
   own: string | null;
   head: Head;
+  /** Given: both towers are trained against captions instead of a head (contrastive-classifier.ts). */
+  captions?: CaptionSpec | null;
   mode: Mode;
   seed: number;
   /** Part of the learning rate that a block has of the next block's; the head's rate as part of the run's. */
@@ -43,9 +46,11 @@ export type Classifier = {
   noise: Noise | null;
   pixels: string;
   targets: string;
-  logits: string;
+  /** Null: the classes are captions, and logits are made of their features. */
+  logits: string | null;
   feature: string;
   own: string | null;
+  captions: Captions | null;
   /** Sizes of the tensor behind the feature, for one image. */
   featureShape: readonly number[];
   classes: number;
@@ -61,7 +66,7 @@ export type Classifier = {
 
 export const HEAD_WEIGHT = 'lab.head.weight';
 export const HEAD_BIAS = 'lab.head.bias';
-const TARGETS = 'lab.targets';
+export const TARGETS = 'lab.targets';
 
 /** Reads and differentiates; nothing is run but the runtime's own simplification. Throws `TrainingError`. */
 export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier> {
@@ -70,13 +75,13 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     outputs: spec.own ? [spec.feature.tensor, spec.own] : [spec.feature.tensor],
   });
   const { graph: g } = prepared;
-  const pixels = g.inputs.find((value) => value.name === spec.pixels);
-  if (!pixels) throw new TrainingError(`${spec.file} has no input ${spec.pixels}.`);
-  const batch = pixels.shape[0]!;
+  const batch = batchOf(spec);
+  if (!g.inputs.some((value) => value.name === spec.pixels))
+    throw new TrainingError(`${spec.file} has no input ${spec.pixels}.`);
   const marked = markTrainable(prepared, spec.mode, { seed: spec.seed });
   const { classes } = spec.head;
   const [output, own = null] = g.outputs as [Value, Value?];
-  const leads = leadingTo(g, output);
+  const leads = leadingTo(g, [output]);
   for (const { name, shape, data } of marked.parameters)
     if (!leads.has(name)) g.constants.set(name, { value: { name, shape, dtype: 'float32' }, data });
   g.inputs = g.inputs.filter((value) => !g.constants.has(value.name));
@@ -112,6 +117,7 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     logits: logits.name,
     feature: feature.name,
     own: own?.name ?? null,
+    captions: null,
     featureShape: output.shape.slice(1),
     classes,
     dim,
@@ -123,20 +129,23 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
   };
 }
 
-/** Names of everything a value is computed from. */
-function leadingTo(g: Graph, value: Value): Set<string> {
-  const found = new Set([value.name]);
+/** Images that pass the graph at once. */
+export const batchOf = ({ inputs, pixels }: ClassifierSpec): number => inputs[pixels]?.[0] ?? 1;
+
+/** Names of everything some values are computed from, and theirs. */
+export function leadingTo(g: Graph, values: readonly Value[]): Set<string> {
+  const found = new Set(values.map((value) => value.name));
   for (const node of g.nodes.toReversed())
     if (node.outputs.some((y) => y && found.has(y.name))) for (const x of node.inputs) if (x) found.add(x.name);
   return found;
 }
 
-const parameterCount = ({ parameters }: Prepared) => parameters.reduce((sum, p) => sum + sizeOf(p.shape), 0);
-const frozenBytes = ({ parameters }: Prepared, trained: ReadonlySet<string>) =>
+export const parameterCount = ({ parameters }: Prepared) => parameters.reduce((sum, p) => sum + sizeOf(p.shape), 0);
+export const frozenBytes = ({ parameters }: Prepared, trained: ReadonlySet<string>) =>
   parameters.filter((p) => !trained.has(p.name)).reduce((sum, p) => sum + p.data.byteLength, 0);
 
 /** One row per image, as models/pooling.ts makes them for frozen features. */
-function pooled(g: Graph, value: Value, pool: ClassifierSpec['feature']['pool']): Value {
+export function pooled(g: Graph, value: Value, pool: ClassifierSpec['feature']['pool']): Value {
   const [batch, ...rest] = value.shape as [number, ...number[]];
   if (rest.length === 1) return value;
   if (rest.length === 3) return g.reshape(g.mean(value, [2, 3]), [batch, rest[0]!]);

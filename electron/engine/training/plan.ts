@@ -42,7 +42,7 @@ export type ForwardGraph = { graph: Uint8Array; data: Value[]; outputs: Value[] 
 
 /**
  * Differentiates. `g` holds the forward pass; `makeLoss` adds the loss to it and its own inputs (targets). `outputs` are given
- * by both graphs, those of `aside` by a third one. Values inside a block that the loss reads must be among `outputs`: others may be
+ * by both graphs, those of `aside` by a third one. Values inside a block that the loss reads must be among them: others may be
  * rescaled (`fuse`).
  */
 export function planTraining(
@@ -56,10 +56,11 @@ export function planTraining(
   const isData = (value: Value) => !trained.has(value.name) && !isFrozen.has(value.name);
   const frozen = takeOut(g);
   const isFrozen = new Set(frozen.map(({ value }) => value.name));
+  g.outputs = [...outputs, ...aside];
+  fuse(g);
   g.outputs = [...aside];
   const other = aside.length > 0 ? pruned(g) : null;
   g.outputs = [...outputs];
-  fuse(g);
   const forward = pruned(g);
   const { value: loss, seeds } = makeLoss(g);
   const wanted = g.inputs.filter((value) => trained.has(value.name));
@@ -95,7 +96,7 @@ export function planTraining(
 }
 
 /** Numbers above which a constant of the model is handed in as an input. */
-const LARGE = 4096;
+const LARGE = Number(process.env.LAB_LARGE ?? 4096);
 
 /** Makes inputs of the large constants; those of a small model stay where the runtime can fold them. */
 function takeOut(g: Graph): TrainingPlan['frozen'] {

@@ -39,6 +39,8 @@ export type Trainer = {
   step(batches: readonly Feeds[], options: { lr: number; clip?: number }): Promise<StepResult>;
   /** The outputs with the weights as they are, or with their moving average. */
   forward(feeds: Feeds, weights?: 'weights' | 'average'): Promise<Record<string, Float32Array>>;
+  /** The same for the outputs of the plan's part aside. */
+  forwardAside(feeds: Feeds, weights?: 'weights' | 'average'): Promise<Record<string, Float32Array>>;
   /** The trained tensors as they are: views, no copies. */
   tensors(array?: 'weights' | 'average'): Map<string, Float32Array>;
   /** Views of all that must be stored; copy before the next step. */
@@ -64,7 +66,10 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     });
   const { all, slabs, optimizer } = fill(plan, options);
   const session = await open(plan.training);
-  let forwardSession: InferenceSession | null = null;
+  const forwardSessions: { main: InferenceSession | null; aside: InferenceSession | null } = {
+    main: null,
+    aside: null,
+  };
   const tensor = (data: Feeds[string] | Float32Array, shape: readonly number[], type: string): Tensor =>
     new runtime.Tensor(type as 'float32', data as Float32Array, shape);
   const frozen = plan.frozen.map(({ value, data }) => [value.name, tensor(data, value.shape, 'float32')] as const);
@@ -73,7 +78,11 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
   const views = (array: ArrayName) =>
     new Map(all.map(({ slab, tensor: t }) => [t.name, viewOf(slab, t, array)] as const));
   const weightTensors = new Map([...frozen, ...asTensors('weights')]);
-  const { data, forwardData, forward, loss: lossName, outputs, gradients } = plan;
+  const { data, loss: lossName, gradients } = plan;
+  const parts = {
+    main: { graph: plan.forward, data: plan.forwardData, outputs: plan.outputs },
+    aside: plan.aside,
+  };
   const fetches: Record<string, Tensor | null> = Object.fromEntries(
     [...asTensors('gradients')].map(([name, view]) => [gradients.get(name)!, view]),
   );
@@ -97,6 +106,16 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     return feeds;
   };
 
+  async function runForward(which: 'main' | 'aside', feeds: Feeds, from: 'weights' | 'average') {
+    const part = parts[which];
+    if (!part) throw new Error('The plan has no part aside.');
+    const opened = forwardSessions[which] ?? (await open(part.graph));
+    forwardSessions[which] = opened;
+    const tensors = from === 'weights' ? weightTensors : new Map([...frozen, ...asTensors('average')]);
+    const out = await opened.run(feedsOf(part.data, feeds, tensors, opened.inputNames));
+    return Object.fromEntries(part.outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
+  }
+
   return {
     async step(batches, { lr, clip = 0 }) {
       const started = performance.now();
@@ -119,12 +138,8 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
       const end = performance.now();
       return { loss, norm, graphMs: middle - started - summing, optimizerMs: end - middle + summing };
     },
-    async forward(feeds, from = 'weights') {
-      forwardSession ??= await open(forward);
-      const tensors = from === 'weights' ? weightTensors : new Map([...frozen, ...asTensors('average')]);
-      const out = await forwardSession.run(feedsOf(forwardData, feeds, tensors, forwardSession.inputNames));
-      return Object.fromEntries(outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
-    },
+    forward: (feeds, from = 'weights') => runForward('main', feeds, from),
+    forwardAside: (feeds, from = 'weights') => runForward('aside', feeds, from),
     tensors: (array = 'weights') => views(array),
     state: () => ({
       step: done,
@@ -142,7 +157,7 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     async close() {
       await optimizer.close();
       await session.release();
-      await forwardSession?.release();
+      for (const opened of Object.values(forwardSessions)) await opened?.release();
     },
   };
 }

@@ -3,6 +3,14 @@ import { renameSync, rmSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { TrainAnswer, TrainRequest } from '../finetune/thread.ts';
 import { buildClassifier, type Classifier } from '../training/classifier.ts';
+import {
+  buildContrastive,
+  type CaptionSetName,
+  captionFeeds,
+  classFeatures,
+  LOG_SCALE,
+  zeroShotLogits,
+} from '../training/contrastive-classifier.ts';
 import { fillNoise, mergeLora } from '../training/lora.ts';
 import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
 import { createTrainer, type Feeds, type Trainer } from '../training/trainer.ts';
@@ -14,6 +22,9 @@ let trainer: Trainer | null = null;
 let noiseSeed = 0;
 /** One for each micro-batch of a step. */
 const noiseData: Float32Array[] = [];
+
+/** Class features by set and weights, until the weights change. */
+const remembered = new Map<string, Float32Array>();
 
 function opened(): { classifier: Classifier; trainer: Trainer } {
   if (!classifier || !trainer) throw new Error('the run is not open');
@@ -45,12 +56,27 @@ function noiseFeed(step: number | null, part = 0): Feeds {
   return { [noise.name]: noiseData[part] };
 }
 
+async function classesOf(set: CaptionSetName, weights: 'weights' | 'average'): Promise<Float32Array> {
+  const key = `${set} ${weights}`;
+  const { classifier: c, trainer: t } = opened();
+  const known = remembered.get(key) ?? (await classFeatures(c, t, set, weights));
+  remembered.set(key, known);
+  return known;
+}
+
+/** Zero-shot with the captions' features as they are now. */
+async function logitsOf(features: Float32Array, weights: 'weights' | 'average'): Promise<Float32Array> {
+  const { classifier: c, trainer: t } = opened();
+  const scale = Math.exp(t.tensors(weights).get(LOG_SCALE)![0]!);
+  return zeroShotLogits(features, await classesOf('own', weights), c.dim, scale);
+}
+
 const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kind: K }>) => Promise<TrainAnswer[K]> } =
   {
     async plan({ spec }) {
-      classifier = await buildClassifier(spec);
+      classifier = await (spec.captions ? buildContrastive(spec) : buildClassifier(spec));
       noiseSeed = spec.seed;
-      const { plan: _plan, adapters: _adapters, noise: _noise, blocks, ...about } = classifier;
+      const { plan: _plan, adapters: _adapters, noise: _noise, captions: _captions, blocks, ...about } = classifier;
       return { ...about, blocks: blocks.count };
     },
     async start({ options }) {
@@ -61,9 +87,11 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     async step({ batches, lr, clip }) {
       const { classifier: c, trainer: t } = opened();
       const { step } = t.state();
-      const feeds = batches.map(({ pixels, targets }, i) => ({
+      remembered.clear();
+      const feeds = batches.map(({ pixels, targets, captions }, i) => ({
         [c.pixels]: pixels,
         [c.targets]: targets,
+        ...(c.captions && captions ? captionFeeds(c.captions, captions) : {}),
         ...noiseFeed(step * batches.length + i, i),
       }));
       return t.step(feeds, { lr, clip });
@@ -72,11 +100,12 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
       const { classifier: c, trainer: t } = opened();
       const out = await t.forward({ [c.pixels]: pixels, ...noiseFeed(null) }, weights);
       return {
-        logits: out[c.logits]!.slice(),
+        logits: c.logits ? out[c.logits]!.slice() : await logitsOf(out[c.feature]!, weights),
         features: out[c.feature]!.slice(),
         own: c.own ? out[c.own]!.slice() : null,
       };
     },
+    classes: async ({ set }) => (await classesOf(set, 'weights')).slice(),
     async checkpoint({ file, metadata }) {
       const { step, arrays } = opened().trainer.state();
       const tensors: Tensors = new Map();
@@ -87,6 +116,7 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     async resume({ file, key }) {
       const { tensors, metadata } = readSafetensors(file);
       if (metadata.key !== key) return metadata;
+      remembered.clear();
       const arrays: Record<string, Map<string, Float32Array>> = {};
       for (const [key, { data }] of tensors) {
         const at = key.indexOf('/');
@@ -99,6 +129,7 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     keep: async ({ file, weights }) => write(file, named(opened().trainer.tensors(weights))),
     async blend({ file, alpha }) {
       const { classifier: c, trainer: t } = opened();
+      remembered.clear();
       const { tensors } = readSafetensors(file);
       const now = t.tensors();
       for (const { name, data: before } of c.plan.tensors) {
