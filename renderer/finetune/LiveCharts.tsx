@@ -57,7 +57,7 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
         x={x}
         labelRoom={LABEL_ROOM}
         y={{ ticks: niceTicks(values(loss), { zero: true }), text: settingText }}
-        valueText={(value) => value.toFixed(value < 0.1 ? 3 : 2)}
+        valueText={(value) => (value < 0.0005 ? value.toExponential(0) : value.toFixed(value < 0.1 ? 3 : 2))}
         summary={summaryOf('Loss', loss, (value) => value.toFixed(3))}
       />
       <CurveChart

@@ -25,8 +25,20 @@ export function memoryOf(plan: PlanInfo, settings: { ema: number; batch: number;
   return BASE + plan.trained * 4 * arrays + plan.frozenBytes * 3 + plan.activationBytes;
 }
 
+/** What is free now: bytes of memory, and on the disk of the data folder. */
+export type Room = { memory: number; disk: number };
+
+function roomNow({ dirs }: Pick<Engine, 'dirs'>): Room {
+  const disk = statfsSync(dirs.data);
+  return { memory: process.availableMemory(), disk: disk.bavail * disk.bsize };
+}
+
 /** Runs three steps on real images where it fits. Throws what the run itself would throw. */
-export async function forecastRun(engine: Engine, params: FinetuneParams): Promise<FinetuneForecast> {
+export async function forecastRun(
+  engine: Engine,
+  params: FinetuneParams,
+  free: Room = roomNow(engine),
+): Promise<FinetuneForecast> {
   const drawn = drawItems(engine, params);
   const backbone = await openBackbone(engine, params.model, params);
   const labels = Int32Array.from(drawn.items, (item) => item.label);
@@ -59,12 +71,11 @@ export async function forecastRun(engine: Engine, params: FinetuneParams): Promi
     folder: '',
   };
   const steps = settings.epochs * Math.ceil(row.train.length / settings.batch);
-  const disk = statfsSync(engine.dirs.data);
   const common = {
     settings,
     trainItems: row.train.length,
-    freeMemoryBytes: process.availableMemory(),
-    freeDiskBytes: disk.bavail * disk.bsize,
+    freeMemoryBytes: free.memory,
+    freeDiskBytes: free.disk,
   };
   if (!isTrained(params.method))
     return {
@@ -86,7 +97,7 @@ export async function forecastRun(engine: Engine, params: FinetuneParams): Promi
     const room = common.freeMemoryBytes - HEADROOM;
     const problem =
       estimate > room
-        ? `It needs about ${gigabytes(estimate)} of memory; ${gigabytes(Math.max(0, room))} are free.`
+        ? `It needs about ${gigabytes(estimate)} of memory; ${gigabytes(Math.max(0, room))} can be used.`
         : diskBytes > common.freeDiskBytes
           ? `It needs about ${gigabytes(diskBytes)} on the disk of ${engine.dirs.data}; ${gigabytes(common.freeDiskBytes)} are free.`
           : null;
@@ -108,7 +119,7 @@ export async function forecastRun(engine: Engine, params: FinetuneParams): Promi
   }
 }
 
-const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 
 const headOf = ({ embedder }: Backbone, classes: number): RunInput['head'] => ({
   weight: new Float32Array(classes * embedder.dim).fill(0.01),
@@ -150,44 +161,47 @@ async function measure(
   };
 }
 
-/** Smaller micro-batches of the same method, and methods that train less; those that fit, the nearest to what was asked first. */
+/**
+ * What fits instead: the most images at once of the same method, then methods that train less, with as many at once. Each was
+ * planned as the run itself would be.
+ */
 async function offersFor(method: FinetuneMethodId, input: RunInput, room: number): Promise<FinetuneForecast['offers']> {
-  const offers: FinetuneForecast['offers'] = [];
-  const tries: { label: string; method: FinetuneMethodId; settings: FinetuneSettings }[] = [
-    ...[8, 4, 2, 1]
-      .filter((n) => n < input.settings.microBatch && input.settings.batch % n === 0)
-      .map((n) => ({ label: `${n} images at once, gradients added up`, method, settings: { microBatch: n } })),
-    ...(method === 'lora' ? [] : [{ label: 'LoRA', method: 'lora' as const, settings: { microBatch: 1 } }]),
-    ...(method === 'last-blocks'
-      ? []
-      : [{ label: 'the last block alone', method: 'last-blocks' as const, settings: { blocks: 1, microBatch: 1 } }]),
-  ];
-  for (const attempt of tries) {
+  const { batch, microBatch } = input.settings;
+  const bytesOf = async (other: FinetuneMethodId, asked: FinetuneSettings): Promise<number> => {
+    const { folder } = input.model;
     const settings = resolveSettings(
-      attempt.method,
-      familyOf(input.model.folder),
-      { batch: input.settings.batch, ...attempt.settings },
+      other,
+      familyOf(folder),
+      { batch, ...asked },
       input.train.length,
-      fixedBatchOf(input.model.folder),
+      fixedBatchOf(folder),
     );
     const thread = startTrainThread();
     try {
-      const planned = await thread.ask({
-        kind: 'plan',
-        spec: classifierSpec({ ...input, method: attempt.method, settings }),
-      });
-      const memoryBytes = memoryOf(planned, settings);
-      if (memoryBytes <= room)
-        offers.push({
-          label: attempt.label,
-          settings: attempt.settings,
-          memoryBytes,
-          ...(attempt.method === method ? {} : { method: attempt.method }),
-        });
+      const spec = classifierSpec({ ...input, method: other, settings });
+      return memoryOf(await thread.ask({ kind: 'plan', spec }), settings);
     } finally {
       await thread.close();
     }
-    if (offers.length >= 3) break;
+  };
+  const offers: FinetuneForecast['offers'] = [];
+  for (const n of [64, 32, 16, 8, 4, 2, 1]) {
+    if (n >= microBatch || batch % n !== 0) continue;
+    const memoryBytes = await bytesOf(method, { microBatch: n });
+    if (memoryBytes > room) continue;
+    const label = n === 1 ? 'one image at once, gradients added up' : `${n} images at once, gradients added up`;
+    offers.push({ label, settings: { microBatch: n }, memoryBytes });
+    break;
+  }
+  const atOnce = offers[0]?.settings.microBatch ?? 1;
+  const lighter: { label: string; method: FinetuneMethodId; settings: FinetuneSettings }[] = [
+    { label: 'LoRA', method: 'lora', settings: { microBatch: atOnce } },
+    { label: 'the last block alone', method: 'last-blocks', settings: { blocks: 1, microBatch: atOnce } },
+  ];
+  for (const one of lighter) {
+    if (one.method === method) continue;
+    const memoryBytes = await bytesOf(one.method, one.settings);
+    if (memoryBytes <= room) offers.push({ ...one, memoryBytes });
   }
   return offers;
 }

@@ -2,7 +2,7 @@
 import { expect, test } from '../launch.ts';
 import { frame, type ScreenName } from '../pages/frame.ts';
 
-const SCREENS: ScreenName[] = ['Data', 'Compare', 'Prompt', 'Models', 'Runs', 'Settings'];
+const SCREENS: ScreenName[] = ['Data', 'Compare', 'Prompt', 'Fine-tune', 'Models', 'Runs', 'Settings'];
 
 test('opens with a connected engine and every screen', async ({ lab }) => {
   await expect(lab.page).toHaveTitle(/Fewshot Lab/);
