@@ -1,6 +1,6 @@
 // Ops that pick numbers by index. Indices carry no gradient; where two point at one number, its gradients add up.
-import type { Graph, Value } from '../graph.ts';
-import { intAttr, type OpRule } from '../rule.ts';
+import type { Attrs, Graph, Value } from '../graph.ts';
+import { intAttr, type OpRule, TrainingError, textAttr } from '../rule.ts';
 import { axisOf, range, sizeOf } from '../shape.ts';
 
 /** start, start+1 ... of constant indices that are consecutive (a position table, one token); null for others. */
@@ -11,10 +11,17 @@ function runOf(g: Graph, indices: Value, d: number): { start: number; length: nu
   return at.every((i, k) => i === at[0]! + k) ? { start: at[0]!, length: at.length } : null;
 }
 
-/** Rows added up into zeros of `shape` at run-time indices [...]; `rows` is [..., *shape after its first axis]. */
+/**
+ * Rows added up into zeros of `shape` at indices [...]; `rows` is [..., *shape after its first axis]. Not ScatterND: the runtime
+ * adds there with several threads at once, and loses sums where an index (a padding token) comes often.
+ */
 function addRows(g: Graph, shape: readonly number[], indices: Value, rows: Value): Value {
-  const at = g.reshape(g.cast(indices, 'int64'), [...indices.shape, 1]);
-  return g.emit('ScatterND', [g.full(shape, 0), at, rows], { reduction: 'add' });
+  const n = sizeOf(indices.shape);
+  const width = sizeOf(shape.slice(1));
+  const at = g.expand(g.reshape(g.cast(indices, 'int64'), [n, 1]), [n, width]);
+  const zeros = g.full([shape[0]!, width], 0);
+  const sums = g.emit('ScatterElements', [zeros, at, g.reshape(rows, [n, width])], { axis: 0, reduction: 'add' });
+  return g.reshape(sums, shape);
 }
 
 export const Gather: OpRule = {
@@ -67,7 +74,7 @@ export const ScatterND: OpRule = {
   shapes: ([data]) => [data!.shape],
   vjp(g, { inputs: [, indices], attrs }, dy) {
     const picked = g.emit('GatherND', [dy, indices!]);
-    if (attrs.reduction === 'add') return [dy, null, picked];
+    if (isAdding(attrs, 'ScatterND')) return [dy, null, picked];
     return [g.emit('ScatterND', [dy, indices!, g.full(picked.shape, 0)]), null, picked];
   },
   examples: [
@@ -83,13 +90,14 @@ export const GatherND: OpRule = {
   },
   vjp(g, { inputs: [x, indices], attrs }, dy) {
     const batch = intAttr(attrs, 'batch_dims', 0);
-    return [
-      g.emit('ScatterND', [g.full(x!.shape, 0), allIndices(g, x!, indices!, batch), dy], { reduction: 'add' }),
-      null,
-    ];
+    const all = allIndices(g, x!, indices!, batch);
+    const depth = all.shape.at(-1)!;
+    const rest = x!.shape.slice(depth);
+    const dx = addRows(g, [sizeOf(x!.shape.slice(0, depth)), ...rest], flatIndices(g, all, x!.shape), dy);
+    return [g.reshape(dx, x!.shape), null];
   },
   examples: [
-    { inputs: [[4, 3], { int64: [2, 0, 1, 1, 2, 0], shape: [3, 2] }] },
+    { inputs: [[4, 3], { int64: [2, 0, 1, -2, -2, 0], shape: [3, 2] }] },
     { inputs: [[4, 3], { int64: [2, 0, 2], shape: [3, 1] }] },
     { inputs: [[2, 4, 3], { int64: [2, 0, 1, 1], shape: [2, 2, 1] }], attrs: { batch_dims: 1 } },
   ],
@@ -106,12 +114,31 @@ function allIndices(g: Graph, x: Value, indices: Value, batch: number): Value {
   return g.emit('Concat', [...columns, indices], { axis: lead.length });
 }
 
+/** Index tuples [..., depth] as positions [...] in the leading `depth` axes of `shape`, flattened. */
+function flatIndices(g: Graph, tuples: Value, shape: readonly number[]): Value {
+  const depth = tuples.shape.at(-1)!;
+  const axes = range(depth);
+  const sizes = g.ints(axes.map((i) => shape[i]!));
+  const steps = g.ints(axes.map((i) => sizeOf(shape.slice(i + 1, depth))));
+  const isNegative = g.emit('Less', [tuples, g.ints([0])]);
+  const fromFront = g.emit('Where', [isNegative, g.add(tuples, sizes), tuples]);
+  return g.sum(g.mul(fromFront, steps), [tuples.shape.length - 1], false);
+}
+
+/** Writing over, or adding: is it the latter? */
+function isAdding(attrs: Attrs, op: string): boolean {
+  const reduction = textAttr(attrs, 'reduction', 'none');
+  if (reduction !== 'none' && reduction !== 'add')
+    throw new TrainingError(`${op} with the reduction ${reduction} is not differentiated.`);
+  return reduction === 'add';
+}
+
 export const ScatterElements: OpRule = {
   shapes: ([data]) => [data!.shape],
   vjp(g, { inputs: [data, indices], attrs }, dy) {
     const axis = axisOf(intAttr(attrs, 'axis', 0), data!.shape.length);
     const picked = g.emit('GatherElements', [dy, indices!], { axis });
-    if (attrs.reduction === 'add') return [dy, null, picked];
+    if (isAdding(attrs, 'ScatterElements')) return [dy, null, picked];
     return [g.emit('ScatterElements', [dy, indices!, g.full(indices!.shape, 0)], { axis }), null, picked];
   },
   examples: [
