@@ -18,18 +18,23 @@ const LOOKS = {
 } as const;
 export const LOOK_NAMES = Object.keys(LOOKS) as (keyof typeof LOOKS)[];
 
-/** `each` PNGs of 64 px in FOLDER/CLASS, every one different; `from` numbers them. */
+/** `each` PNGs of 64 px in FOLDER/NAME for each class, every one different; `from` numbers them. */
 export async function paint(
   folder: string,
   each: number,
-  { classes = LOOK_NAMES, from = 0 }: { classes?: readonly (keyof typeof LOOKS)[]; from?: number } = {},
+  {
+    classes = LOOK_NAMES,
+    names = classes,
+    from = 0,
+  }: { classes?: readonly (keyof typeof LOOKS)[]; names?: readonly string[]; from?: number } = {},
 ): Promise<void> {
   for (const [c, name] of classes.entries()) {
-    mkdirSync(path.join(folder, name), { recursive: true });
+    const own = path.join(folder, names[c]!);
+    mkdirSync(own, { recursive: true });
     for (let i = from; i < from + each; i++)
       await sharp(pixels(name, randomOf(i, 100 + c)), { raw: { width: 64, height: 64, channels: 3 } })
         .png()
-        .toFile(path.join(folder, name, `${i}.png`));
+        .toFile(path.join(own, `${i}.png`));
   }
 }
 
