@@ -229,7 +229,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
     at.epoch++;
     at.batch = 0;
     at.lossSum = 0;
-    if (hooks.stopping() && at.epoch < settings.epochs) at.ended = 'stopped by you';
+    if (hooks.stopping() && at.step < steps) at.ended = 'stopped by you';
     else if (at.epoch >= settings.epochs) at.ended = 'all epochs';
     else if (settings.patience > 0 && judged && at.epoch - at.best!.epoch >= settings.patience)
       at.ended = 'no better for a while';
