@@ -6,9 +6,10 @@ import { drawSeed, planDraw, UNUSED } from '../../../shared/protocol.ts';
 import type { Engine } from '../context.ts';
 import { drawItems } from '../datasets/drawn.ts';
 import { createBatches } from './batches.ts';
+import { captionsOf } from './captions.ts';
 import { isTrained, resolveSettings } from './recipes.ts';
-import { classifierSpec, split as parted, type RunInput, targetsOf, trainerOptions } from './run.ts';
-import { type Backbone, familyOf, fixedBatchOf, openBackbone, threadsOf } from './setup.ts';
+import { classifierSpec, microBatches, type RunInput, trainerOptions } from './run.ts';
+import { type Backbone, familyOf, fixedBatchOf, openBackbone, threadsOf, wordsOf } from './setup.ts';
 import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
 const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
@@ -64,6 +65,7 @@ export async function forecastRun(
     train: row.train,
     validation: row.validation,
     head: headOf(backbone, drawn.classes.length),
+    captions: await captionsOf(params.method, backbone, wordsOf(params, drawn.classes)),
     own: null,
     seed: params.seed,
     threads: threadsOf(engine, params.threads),
@@ -149,9 +151,8 @@ async function measure(
   let started = 0;
   const parts = settings.batch / settings.microBatch;
   for (let epoch = 0; taken <= MEASURED_STEPS; epoch++)
-    for await (const { pixels, labels: own } of batches.epoch(epoch)) {
-      const targets = targetsOf(own, classes.length, settings.smoothing);
-      await thread.ask({ kind: 'step', batches: parted(pixels, targets, parts), lr: 0, clip: settings.clip });
+    for await (const batch of batches.epoch(epoch)) {
+      await thread.ask({ kind: 'step', batches: microBatches(input, batch, taken), lr: 0, clip: settings.clip });
       if (taken++ === 0) started = performance.now();
       if (taken > MEASURED_STEPS) break;
     }
@@ -186,11 +187,13 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: number
   };
   const offers: FinetuneForecast['offers'] = [];
   for (const n of [64, 32, 16, 8, 4, 2, 1]) {
-    if (n >= microBatch || batch % n !== 0) continue;
-    const memoryBytes = await bytesOf(method, { microBatch: n });
+    if (n >= microBatch || batch % n !== 0 || (method === 'flyp' && n < 2)) continue;
+    // a contrastive loss is of whole batches
+    const settings = method === 'flyp' ? { batch: n } : { microBatch: n };
+    const memoryBytes = await bytesOf(method, settings);
     if (memoryBytes > room) continue;
-    const label = n === 1 ? 'one image at once, gradients added up' : `${n} images at once, gradients added up`;
-    offers.push({ label, settings: { microBatch: n }, memoryBytes });
+    const once = n === 1 ? 'one image at once, gradients added up' : `${n} images at once, gradients added up`;
+    offers.push({ label: method === 'flyp' ? `batches of ${n}` : once, settings, memoryBytes });
     break;
   }
   const atOnce = offers[0]?.settings.microBatch ?? 1;
