@@ -1,11 +1,11 @@
 // Fine-tune: change a model's own weights to fit your images, and see what that gains and what it costs. One run at a time, or the form.
 import { isActive, useCall, useJobs } from '../lab.ts';
+import { trainable } from '../ui/applies.ts';
 import { Button, Empty, ErrorNote } from '../ui/controls.tsx';
 import { useImport } from '../ui/importing.ts';
 import { go, stay, useParams } from '../ui/navigation.ts';
 import { Screen } from '../ui/Screen.tsx';
 import { NewRun } from './NewRun.tsx';
-import { trainable } from './plan.ts';
 import { RunView } from './RunView.tsx';
 import './finetune.css';
 

@@ -3,6 +3,7 @@ import { Play } from 'lucide-react';
 import { useState } from 'react';
 import type { Dataset } from '../../shared/contract.ts';
 import { useCall, useMutationCall } from '../lab.ts';
+import { trainable } from '../ui/applies.ts';
 import { ErrorNote } from '../ui/controls.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { stay, useParams } from '../ui/navigation.ts';
@@ -11,7 +12,7 @@ import { ControlField } from './ControlField.tsx';
 import { NoImages, NoModel } from './FinetuneScreen.tsx';
 import { ForecastPanel } from './ForecastPanel.tsx';
 import { DatasetField, LabelsField, MethodField, ModelField, NameField } from './fields.tsx';
-import { costParams, firstPlan, notReady, type Plan, paramsOf, trainable, withOffer } from './plan.ts';
+import { costParams, firstPlan, notReady, type Plan, paramsOf, withOffer } from './plan.ts';
 import { SettingsField } from './SettingsField.tsx';
 import { useForecast } from './useForecast.ts';
 

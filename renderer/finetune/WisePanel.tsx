@@ -4,7 +4,7 @@ import { percent } from '../../shared/chart/words.ts';
 import type { FinetuneRun, WisePoint } from '../../shared/finetune.ts';
 import { type Curve, CurveChart } from '../charts/CurveChart.tsx';
 import { useMutationCall } from '../lab.ts';
-import { Button, ErrorNote, Labelled, Note } from '../ui/controls.tsx';
+import { Button, ErrorNote, Labelled } from '../ui/controls.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
 import { niceTicks } from './curves.ts';
@@ -140,26 +140,23 @@ function SaveForm({ run, alpha, nameField }: { run: FinetuneRun; alpha: number; 
         </span>
       </Labelled>
       <ErrorNote error={save.error} onClose={save.reset} />
-      {saved && (
-        <Note
-          kind="good"
-          actions={
-            <>
-              <Button size="small" onClick={() => go('models', { modelId: saved.id })}>
-                Open in Models
-              </Button>
-              <Button
-                size="small"
-                onClick={() => go('compare', { fresh: true, datasetId: run.datasetId, model: saved.id })}
-              >
-                Compare
-              </Button>
-            </>
-          }
-        >
-          <b>{saved.name}</b> is saved.
-        </Note>
-      )}
+      <p className="row wrap small one-line" role="status">
+        {saved && (
+          <>
+            <span className="good">✓ {saved.name} is saved.</span>
+            <button type="button" className="link" onClick={() => go('models', { modelId: saved.id })}>
+              Open in Models
+            </button>
+            <button
+              type="button"
+              className="link"
+              onClick={() => go('compare', { fresh: true, datasetId: run.datasetId, model: saved.id })}
+            >
+              Compare
+            </button>
+          </>
+        )}
+      </p>
     </form>
   );
 }

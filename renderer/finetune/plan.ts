@@ -142,9 +142,6 @@ export function withOffer(plan: Plan, offer: { method?: FinetuneMethodId; settin
   };
 }
 
-export const trainable = (model: ModelInfo): boolean =>
-  model.installed && (model.family === 'dual' || model.family === 'vision');
-
 /** The methods, those that do not apply to a model with why. */
 export const methodsFor = (model: ModelInfo): { method: FinetuneMethodId; reason: string | null }[] =>
   FINETUNE_METHOD_IDS.map((method) => ({ method, reason: whyNot(method, [model]) }));

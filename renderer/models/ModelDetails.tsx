@@ -6,7 +6,7 @@ import { Button, ErrorNote, Note, Select } from '../ui/controls.tsx';
 import { bytes, count, plural, rate, span } from '../ui/format.ts';
 import { FAMILY, SOURCE } from './words.ts';
 
-export function ModelFacts({ model }: { model: ModelInfo }) {
+export function ModelFacts({ model, onFinetune }: { model: ModelInfo; onFinetune: (() => void) | null }) {
   return (
     <section className="pane pad stack" aria-label="Selected model">
       <h2>{model.name}</h2>
@@ -57,6 +57,13 @@ export function ModelFacts({ model }: { model: ModelInfo }) {
           </>
         )}
       </dl>
+      {onFinetune && (
+        <div className="row">
+          <Button keys="F" onClick={onFinetune}>
+            Fine-tune this
+          </Button>
+        </div>
+      )}
     </section>
   );
 }

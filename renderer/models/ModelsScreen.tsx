@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { pickFile, pickFolder } from '../host.ts';
 import { useCall, useMutationCall } from '../lab.ts';
+import { trainable } from '../ui/applies.ts';
 import { ErrorNote } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
 import { DropTarget } from '../ui/DropTarget.tsx';
@@ -48,8 +49,10 @@ export function ModelsScreen() {
   const addZip = () => void pickFile('Choose a zip of a model folder', ZIP).then((path) => path && add.run({ path }));
   const select = (id: string) => stay('models', { modelId: id });
   const removable = model?.installed === true && model.source === 'app';
+  const finetune = () => model && go('finetune', { fresh: true, model: model.id });
   useKeys([
     { keys: 'Ctrl+O', label: 'Add a model folder', group: 'Models', run: () => addFolder() },
+    { keys: 'F', label: 'Fine-tune this', group: 'Models', disabled: !model || !trainable(model), run: finetune },
     { keys: 'Delete', label: 'Remove the model', group: 'Models', disabled: !removable, run: () => setRemoving(true) },
   ]);
   return (
@@ -82,7 +85,7 @@ export function ModelsScreen() {
       panel={
         model && (
           <>
-            <ModelFacts model={model} />
+            <ModelFacts model={model} onFinetune={trainable(model) ? finetune : null} />
             {model.installed && model.family !== 'hog' && model.family !== 'text' && (
               <TryOut key={model.id} model={model} datasets={datasets} dropped={dropped} />
             )}

@@ -4,10 +4,10 @@ import type { ModelInfo } from '../../shared/contract.ts';
 export const FAMILY: Record<ModelInfo['family'], { name: string; can: string }> = {
   hog: {
     name: 'classic features',
-    can: 'Gradient and colour histograms; nothing was learned. Every method but zero-shot.',
+    can: 'Gradient and colour histograms; nothing was learned. No captions, and no weights to train; every method on features.',
   },
   dual: { name: 'image and text', can: 'Image and text in one space: every method, zero-shot too.' },
-  vision: { name: 'image only', can: 'No text side, so zero-shot does not apply; every other method does.' },
+  vision: { name: 'image only', can: 'No text side, so methods with captions do not apply; every other method does.' },
   text: { name: 'text only', can: 'No image side: image comparisons do not apply.' },
 };
 

@@ -1,4 +1,4 @@
-// Ctrl K: go to anything by typing a part of its name: screens, datasets, models, comparisons, actions.
+// Ctrl K: go to anything by typing a part of its name: screens, datasets, models, comparisons, runs of fine-tuning, actions.
 import { Autocomplete } from '@base-ui/react/autocomplete';
 import { Dialog as BaseDialog } from '@base-ui/react/dialog';
 import { useRef } from 'react';
@@ -7,6 +7,7 @@ import { Kbd } from './controls.tsx';
 import { firstFocus } from './focus.ts';
 import { when } from './format.ts';
 import { useBindings } from './keys.ts';
+import { METHODS } from './methods.ts';
 import { go } from './navigation.ts';
 
 type Entry = { id: string; label: string; note: string; keys?: string; run(): void };
@@ -74,6 +75,7 @@ function useEntries(): Entry[] {
   const datasets = useCall('dataset.list', {}).data ?? [];
   const models = useCall('model.list', {}).data ?? [];
   const comparisons = useCall('compare.list', {}).data ?? [];
+  const finetunes = useCall('finetune.list', {}).data ?? [];
   return [
     ...bindings.map(
       (each): Entry => ({
@@ -98,6 +100,14 @@ function useEntries(): Entry[] {
         label: `${each.datasetName} with ${each.models.join(', ')}`,
         note: `comparison, ${when(each.createdAt)}`,
         run: () => go('compare', { comparisonId: each.id }),
+      }),
+    ),
+    ...finetunes.map(
+      (each): Entry => ({
+        id: `finetune ${each.id}`,
+        label: `${METHODS[each.method].name} of ${each.model} on ${each.datasetName}`,
+        note: `fine-tuning, run ${each.id}`,
+        run: () => go('finetune', { finetuneId: each.id }),
       }),
     ),
     ...models.map(

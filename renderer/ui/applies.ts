@@ -27,3 +27,7 @@ export function whyNone(methods: readonly MethodId[], models: readonly ModelInfo
   return null;
 }
 export const whyNot = (method: MethodId, models: readonly ModelInfo[]): string | null => whyNone([method], models);
+
+/** Its encoder has weights that can be fine-tuned on images. */
+export const trainable = (model: ModelInfo): boolean =>
+  model.installed && (model.family === 'dual' || model.family === 'vision');

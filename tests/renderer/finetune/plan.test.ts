@@ -14,9 +14,9 @@ import {
   settingProblem,
   settingsOf,
   settingsSent,
-  trainable,
   withOffer,
 } from '../../../renderer/finetune/plan.ts';
+import { trainable } from '../../../renderer/ui/applies.ts';
 import type { Dataset, ModelInfo } from '../../../shared/contract.ts';
 import { FINETUNE_METHOD_IDS, finetuneParams, finetuneSettings } from '../../../shared/finetune.ts';
 
