@@ -1,5 +1,5 @@
 // A run's curves as they grow: loss, accuracy on validation, learning rate, images a second.
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { percent } from '../../shared/chart/words.ts';
 import type { Job, Metric } from '../../shared/contract.ts';
 import type { FinetuneRun } from '../../shared/finetune.ts';
@@ -9,7 +9,7 @@ import { METHODS } from '../ui/methods.ts';
 import { curvesOf, niceTicks, ofEpochs, thinned } from './curves.ts';
 import { settingText } from './run.ts';
 
-/** What was measured before the screen opened, and what comes while it is open. */
+/** What was measured before the screen opened, and what comes while it is open; what is told twice is one dot (curvesOf). */
 function useMetrics(jobId: number): Metric[] {
   const known = useCall('job.metrics', { id: jobId, afterStep: -1 }).data;
   const [live, setLive] = useState<Metric[]>([]);
@@ -17,9 +17,6 @@ function useMetrics(jobId: number): Metric[] {
     const own = batch.filter((metric) => metric.jobId === jobId);
     if (own.length > 0) setLive((before) => [...before, ...own]);
   });
-  // The answer holds all that came until it was asked for again.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it is the new answer that makes the others needless.
-  useEffect(() => setLive([]), [known]);
   return useMemo(() => [...(known ?? []), ...live], [known, live]);
 }
 
