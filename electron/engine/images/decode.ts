@@ -34,15 +34,22 @@ export function readImage(file: string): Buffer {
   }
 }
 
+/**
+ * The usual JPEG without libvips, at once; null for all else. The pixels lie in memory that the next image uses again: what is
+ * done with them before need not be collected as garbage.
+ */
+export function decodeLent(bytes: Buffer): Rgb | null {
+  const header = readHeader(bytes);
+  return header.format === 'jpeg' && header.orientation === 1 ? decodeJpeg(bytes) : null;
+}
+
 export async function decodeBytes(bytes: Buffer): Promise<Rgb> {
+  const lent = decodeLent(bytes);
+  if (lent) return { ...lent, data: lent.data.slice() };
   const header = readHeader(bytes);
   const unsupported = unsupportedReason(header.format);
   if (unsupported) throw new Error(unsupported);
   if (header.format === 'bmp') return decodeBmp(bytes);
-  if (header.format === 'jpeg' && header.orientation === 1) {
-    const rgb = decodeJpeg(bytes);
-    if (rgb) return rgb;
-  }
   try {
     // 'error' refuses what Pillow refuses: pixels that are missing, but not a remark of the decoder about the rest.
     const image = sharp(bytes, { failOn: 'error', ignoreIcc: true }).autoOrient();

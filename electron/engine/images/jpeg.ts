@@ -39,7 +39,10 @@ type Parsed = {
 
 let kernel: JpegKernel | null = null;
 
-/** The pixels as stored (EXIF's orientation is the caller's), or null where libvips is to decode or refuse the file. */
+/**
+ * The pixels as stored (EXIF's orientation is the caller's), or null where libvips is to decode or refuse the file. They lie in
+ * memory that the next image uses again.
+ */
 export function decodeJpeg(bytes: Uint8Array): Rgb | null {
   const parsed = parse(bytes);
   if (!parsed) return null;
@@ -71,7 +74,7 @@ export function decodeJpeg(bytes: Uint8Array): Rgb | null {
     if (!decodeSegment(kernel, planes, across, first, count, segment.at, stop)) return null;
   }
   toRgb(kernel, parsed.frame, planes, rows, out);
-  return { width, height, data: memory.slice(out, out + width * height * 3) };
+  return { width, height, data: memory.subarray(out, out + width * height * 3) };
 }
 
 function reserve({ memory }: JpegKernel, bytes: number): Uint8Array {

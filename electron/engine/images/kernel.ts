@@ -20,6 +20,11 @@ export type Kernel = {
    * 16 x `blocks` bytes at `dst` from 2 x `pairs` rows of `stride` bytes at `src`; `table` holds the pairs of taps. Writes whole blocks.
    */
   column(src: number, stride: number, dst: number, table: number, blocks: number, pairs: number): void;
+  /**
+   * 4 x `groups` RGB pixels at `src` to three planes of floats at `dst`, 16 x `groups` bytes each: what `table` (3 x 256 floats)
+   * has for each byte.
+   */
+  planes(src: number, dst: number, table: number, groups: number): void;
 };
 
 const I32 = 0x7f;
@@ -55,6 +60,8 @@ const at = (offset: number) => [0, ...uleb(offset)];
 const load = (offset = 0) => simd(0x00, ...at(offset));
 const loadSplat32 = (offset: number) => simd(0x09, ...at(offset));
 const store = simd(0x0b, ...at(0));
+const load32Zero = (offset: number) => simd(0x5c, ...at(offset));
+const load32Lane = (offset: number, lane: number) => simd(0x56, ...at(offset), lane);
 const storeLane32 = simd(0x5a, ...at(0), 0);
 const constant = (bytes: number[]) => simd(0x0c, ...bytes);
 const shuffle = (lanes: number[]) => simd(0x0d, ...lanes);
@@ -155,6 +162,24 @@ function columnBody(): number[] {
   return func([3, I32], [12, V128], bytes);
 }
 
+function planesBody(): number[] {
+  const [src, dst, table, groups, plane, four] = [0, 1, 2, 3, 4, 5] as const;
+  const entry = (pixel: number, channel: number) => [
+    ...[...get(src), 0x2d, ...at(3 * pixel + channel)], // i32.load8_u
+    ...[...i32(4), ...MUL, ...get(table), ...ADD],
+  ];
+  const channel = (c: number) => [
+    ...[...entry(0, c), ...load32Zero(c * 1024), ...set(four)],
+    ...[1, 2, 3].flatMap((p) => [...entry(p, c), ...get(four), ...load32Lane(c * 1024, p), ...set(four)]),
+    ...[...get(dst), ...i32(c), ...get(plane), ...MUL, ...ADD, ...get(four), ...store],
+  ];
+  const pixels = loop([0, 1, 2].flatMap(channel), advance(src, i32(12)), advance(dst, i32(16)), [
+    ...countDown(groups),
+    ...AGAIN,
+  ]);
+  return func([1, I32], [1, V128], [...get(groups), ...i32(16), ...MUL, ...set(plane), ...pixels]);
+}
+
 /** A function's code: how many locals of which type follow the parameters, then its body. */
 const func = (ints: number[], vectors: number[], body: number[]) => {
   const code = [...vec([ints, vectors]), ...body, 0x0b];
@@ -167,8 +192,8 @@ export function createKernel(): Kernel {
   const type = (params: number) => [0x60, ...vec(Array.from({ length: params }, () => [I32])), 0];
   const bytes = [
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, vec([type(5), type(6)])),
-    ...section(3, vec([[0], [1]])),
+    ...section(1, vec([type(5), type(6), type(4)])),
+    ...section(3, vec([[0], [1], [2]])),
     ...section(5, vec([[0, 1]])),
     ...section(
       7,
@@ -176,9 +201,10 @@ export function createKernel(): Kernel {
         [...name('memory'), 2, 0],
         [...name('row'), 0, 0],
         [...name('column'), 0, 1],
+        [...name('planes'), 0, 2],
       ]),
     ),
-    ...section(10, vec([rowBody(), columnBody()])),
+    ...section(10, vec([rowBody(), columnBody(), planesBody()])),
   ];
   return new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(bytes))).exports as Kernel;
 }

@@ -1,29 +1,29 @@
 // Pixels to model input as transformers' image processors do it with Pillow: resize, centre crop, rescale, normalise.
-import { type Rgb, resizeRgb } from './resize.ts';
+import { createKernel, type Kernel } from './kernel.ts';
+import { type Rgb, reserve, resizeLent, resizeRgb } from './resize.ts';
 import type { Preprocessing } from './spec.ts';
 
 /** Writes [3, height, width] of `spec` into `out` from `offset` on. */
 export function preprocess(rgb: Rgb, spec: Preprocessing, out: Float32Array, offset: number): void {
-  normalise(resizedAndCropped(rgb, spec), spec, out, offset);
+  normalise(resizedAndCropped(rgb, spec, resizeLent), spec, out, offset);
 }
 
 /** Bytes [height, width, 3] as the model's numbers, [3, height, width], into `out` from `offset` on. */
 export function normalise(bytes: Uint8Array, spec: Preprocessing, out: Float32Array, offset: number): void {
-  const { width, height } = spec;
-  const table = normaliser(spec);
-  const plane = width * height;
-  const [red, green, blue] = [table[0]!, table[1]!, table[2]!];
-  const toGreen = offset + plane;
-  const toBlue = toGreen + plane;
-  for (let i = 0, from = 0; i < plane; i++, from += 3) {
-    out[offset + i] = red[bytes[from]!]!;
-    out[toGreen + i] = green[bytes[from + 1]!]!;
-    out[toBlue + i] = blue[bytes[from + 2]!]!;
-  }
+  const plane = spec.width * spec.height;
+  const groups = Math.ceil(plane / 4);
+  const [src, dst] = [TABLE_BYTES, TABLE_BYTES + 12 * (groups + 1)];
+  kernel ??= createKernel();
+  const memory = reserve(kernel, dst + 48 * groups);
+  memory.set(tableBytes(spec));
+  memory.set(bytes, src);
+  kernel.planes(src, dst, 0, groups);
+  for (let channel = 0; channel < 3; channel++)
+    out.set(new Float32Array(memory.buffer, dst + channel * groups * 16, plane), offset + channel * plane);
 }
 
 /** The 8-bit step before normalising: RGB of spec.width x spec.height. Only what the crop keeps is computed. */
-export function resizedAndCropped(rgb: Rgb, spec: Preprocessing): Uint8Array {
+export function resizedAndCropped(rgb: Rgb, spec: Preprocessing, resize = resizeRgb): Uint8Array {
   const [width, height] = resizedSize(rgb.width, rgb.height, spec.resize);
   const crop = spec.crop ?? { width, height };
   if (crop.width !== spec.width || crop.height !== spec.height) {
@@ -34,7 +34,7 @@ export function resizedAndCropped(rgb: Rgb, spec: Preprocessing): Uint8Array {
   // transformers' center_crop: pads with zeros where the image is smaller, the odd pixel first.
   const [left, x, w] = cropSpan(width, crop.width);
   const [top, y, h] = cropSpan(height, crop.height);
-  const part = resizeRgb(rgb, width, height, spec.resample, { left, top, width: w, height: h });
+  const part = resize(rgb, width, height, spec.resample, { left, top, width: w, height: h });
   if (w === crop.width && h === crop.height) return part;
   const padded = new Uint8Array(crop.width * crop.height * 3);
   for (let r = 0; r < h; r++) padded.set(part.subarray(r * w * 3, (r + 1) * w * 3), ((y + r) * crop.width + x) * 3);
@@ -54,17 +54,21 @@ export function resizedSize(width: number, height: number, resize: Preprocessing
   return width <= height ? [size, Math.trunc((size * height) / width)] : [Math.trunc((size * width) / height), size];
 }
 
-const normalisers = new WeakMap<Preprocessing, Float32Array[]>();
+/** One of its own, so that its memory is not the one that a resize has lent. */
+let kernel: Kernel | null = null;
+const TABLE_BYTES = 3 * 256 * 4;
+let last: { key: string; table: Uint8Array } | null = null;
 
-/** (v * rescale - mean) / std for every byte and channel, with numpy's float32 roundings. */
-function normaliser(spec: Preprocessing): Float32Array[] {
-  let table = normalisers.get(spec);
-  if (!table) {
+/** (v * rescale - mean) / std for every channel and byte, with numpy's float32 roundings. */
+function tableBytes({ mean, std, rescale }: Preprocessing): Uint8Array {
+  const key = JSON.stringify([mean, std, rescale]);
+  if (last?.key !== key) {
     const f = Math.fround;
-    table = spec.mean.map((mean, channel) =>
-      Float32Array.from({ length: 256 }, (_, v) => f(f(f(v * spec.rescale) - f(mean)) / f(spec.std[channel]!))),
-    );
-    normalisers.set(spec, table);
+    const table = Float32Array.from({ length: 768 }, (_, i) => {
+      const channel = i >> 8;
+      return f(f(f((i & 255) * rescale) - f(mean[channel]!)) / f(std[channel]!));
+    });
+    last = { key, table: new Uint8Array(table.buffer) };
   }
-  return table;
+  return last.table;
 }

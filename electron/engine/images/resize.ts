@@ -123,7 +123,13 @@ const align = (bytes: number) => (bytes + 63) & ~15;
 type Plan = { kernel: Kernel; source: Rgb; window: Window; across: Table; down: Table };
 
 /** The `window` (all of it by default) of `source` resized to width x height, as RGB bytes; the caller may keep them. */
-export function resizeRgb(
+export function resizeRgb(source: Rgb, width: number, height: number, resample: Resample, window?: Window): Uint8Array {
+  const made = resizeLent(source, width, height, resample, window);
+  return made.buffer === kernel?.memory.buffer ? made.slice() : made;
+}
+
+/** The same, in memory that the next resize uses again: what is done with it at once need not be collected as garbage. */
+export function resizeLent(
   source: Rgb,
   width: number,
   height: number,
@@ -180,7 +186,7 @@ function resizeRowsFirst({ kernel, source, window, across, down }: Plan): Uint8A
       down.pairs,
     );
   }
-  return memory.slice(out, out + window.height * outStride);
+  return memory.subarray(out, out + window.height * outStride);
 }
 
 function resizeColumnsFirst({ kernel, source, window, across, down }: Plan): Uint8Array {
@@ -215,7 +221,7 @@ function resizeColumnsFirst({ kernel, source, window, across, down }: Plan): Uin
     );
     kernel.row(middle, out + y * outStride, acrossAt, window.width, across.pairs);
   }
-  return memory.slice(out, out + window.height * outStride);
+  return memory.subarray(out, out + window.height * outStride);
 }
 
 /** Offsets of regions of these sizes, one after the other, and the end of the last. */
@@ -227,7 +233,7 @@ function layout(...sizes: [number, number, number, number, number]): [number, nu
 const bytesOf = (words: Int32Array) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 
 /** The kernel's memory with at least `bytes` of it. */
-function reserve({ memory }: Kernel, bytes: number): Uint8Array {
+export function reserve({ memory }: Kernel, bytes: number): Uint8Array {
   const missing = bytes - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / 65536));
   return new Uint8Array(memory.buffer);

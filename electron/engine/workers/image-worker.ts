@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import sharp from 'sharp';
 import { makeBase, writeView } from '../images/augment.ts';
-import { decodeBytes, readImage } from '../images/decode.ts';
+import { decodeBytes, decodeLent, readImage } from '../images/decode.ts';
 import { HOG_DIM, hogFeature } from '../images/hog.ts';
 import type { Chunk, ImageAnswer, ImageTask, Kept } from '../images/pool.ts';
 import { preprocess } from '../images/preprocess.ts';
@@ -32,7 +32,8 @@ async function each({ files, hashes, first }: Chunk, use: (rgb: Rgb, index: numb
         const bytes = readImage(files[i]!);
         if (hashes && hash('sha256', bytes) !== hashes[i])
           throw new Error('the file has changed since it was imported: scan the dataset again');
-        use(await decodeBytes(bytes), first + i);
+        // what is lent is used before another image can come between
+        use(decodeLent(bytes) ?? (await decodeBytes(bytes)), first + i);
       } catch (error) {
         failures.push({ index: first + i, reason: (error as Error).message });
       }
