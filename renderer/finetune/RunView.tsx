@@ -5,6 +5,7 @@ import type { Job } from '../../shared/contract.ts';
 import type { FinetuneInfo, FinetuneRun } from '../../shared/finetune.ts';
 import { useCall, useJob, useMutationCall } from '../lab.ts';
 import { ErrorNote, Segments } from '../ui/controls.tsx';
+import { Confirm } from '../ui/Dialog.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { METHODS } from '../ui/methods.ts';
 import { go, stay } from '../ui/navigation.ts';
@@ -25,7 +26,8 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
   const [tab, setTab] = useState<Tab>('run');
   const saveForm = useRef<HTMLInputElement>(null);
   const stop = useMutationCall('finetune.stop');
-  const cancel = useMutationCall('job.cancel');
+  const [asking, setAsking] = useState(false);
+  const cancel = useMutationCall('job.cancel', () => setAsking(false));
   useKeys([
     { keys: 'I', label: 'Show facts of the run', group: 'Fine-tune', run: () => setTab('run') },
     { keys: 'E', label: 'Show its epochs', group: 'Fine-tune', run: () => setTab('epochs') },
@@ -45,7 +47,7 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
         job,
         stopped,
         onStop: () => stop.run({ id: info.id }),
-        onCancel: () => cancel.run({ id: info.jobId }),
+        onCancel: () => (run && run.epochs.length > 0 ? setAsking(true) : cancel.run({ id: info.jobId })),
         onSave: () => saveForm.current?.focus(),
       })}
       panelWidth={330}
@@ -67,12 +69,24 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
         </section>
       }
     >
-      <ErrorNote error={error ?? stop.error ?? cancel.error} onClose={stop.reset} />
+      <ErrorNote error={error ?? stop.error ?? (asking ? null : cancel.error)} onClose={stop.reset} />
       {run && (
         <>
           <RunLine run={run} job={job} stopped={stopped} />
           <Figures run={run} live={isLive(job?.status)} />
           <LiveCharts run={run} job={job} />
+          <Confirm
+            open={asking}
+            onClose={() => setAsking(false)}
+            title={`End ${runName(info)} and keep nothing?`}
+            action="End it"
+            danger
+            busy={cancel.busy}
+            error={cancel.error}
+            onConfirm={() => cancel.run({ id: info.jobId })}
+          >
+            What it has learnt goes. To keep its best epoch, stop it instead.
+          </Confirm>
           <WisePanel key={run.report ? 'ended' : 'live'} run={run} live={isLive(job?.status)} nameField={saveForm} />
         </>
       )}

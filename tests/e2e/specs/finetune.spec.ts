@@ -97,8 +97,9 @@ test.describe('with a model that can be trained', () => {
     await lab.page.keyboard.press('n');
     await screen.setting('Epochs').fill('9000');
     await screen.start.click();
-    await expect(screen.stop).toBeEnabled({ timeout: 60_000 });
+    await expect(screen.figures).toContainText(/Best on validation so far\s*\d+\.\d %/, { timeout: 90_000 });
     await lab.page.keyboard.press('x');
+    await lab.page.getByRole('dialog').getByRole('button', { name: 'End it' }).click();
     await expect(screen.main).toContainText('This run was cancelled', { timeout: 60_000 });
     await expect(lab.page.getByRole('button', { name: /^Save as a model/ })).toBeDisabled();
     expect(lab.errors).toEqual([]);
