@@ -6,82 +6,73 @@ import type { Rgb } from './resize.ts';
 const luma = (data: Uint8Array, at: number) =>
   (data[at]! * 19595 + data[at + 1]! * 38470 + data[at + 2]! * 7471 + 0x8000) >> 16;
 
-/** Blend.c: from + factor * (to - from) in single precision, cut to an integer and clipped. */
-function blend(to: Uint8Array, factor: number, from: (at: number) => number): Uint8Array {
-  const f = Math.fround(factor);
-  const out = new Uint8Array(to.length);
-  for (let i = 0; i < to.length; i++) {
-    const start = from(i);
-    const mixed = Math.fround(start + Math.fround(f * (to[i]! - start)));
-    out[i] = mixed <= 0 ? 0 : mixed >= 255 ? 255 : mixed;
-  }
-  return out;
-}
+const f32 = Math.fround;
+/** Blend.c: from + factor * (to - from) in single precision; cut to an integer and clipped by where it is stored. */
+const blend = (from: number, to: number, factor: number) => f32(from + f32(factor * (to - from)));
+const clipped = (v: number) => (v <= 0 ? 0 : v >= 255 ? 255 : v);
 
 const withData = (image: Rgb, data: Uint8Array): Rgb => ({ width: image.width, height: image.height, data });
 
+/** Every byte through a table. */
+function mapped(image: Rgb, tableOf: (v: number) => number): Rgb {
+  const table = Uint8Array.from({ length: 256 }, (_, v) => tableOf(v));
+  const { data } = image;
+  const out = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = table[data[i]!]!;
+  return withData(image, out);
+}
+
 /** 0: black, 1: as it is. */
-export const brightness = (image: Rgb, factor: number): Rgb =>
-  factor === 1
-    ? image
-    : withData(
-        image,
-        blend(image.data, factor, () => 0),
-      );
+export function brightness(image: Rgb, factor: number): Rgb {
+  const f = f32(factor);
+  return factor === 1 ? image : mapped(image, (v) => clipped(blend(0, v, f)));
+}
 
 /** 0: the mean grey, 1: as it is. */
 export function contrast(image: Rgb, factor: number): Rgb {
   if (factor === 1) return image;
+  const f = f32(factor);
   let sum = 0;
   for (let at = 0; at < image.data.length; at += 3) sum += luma(image.data, at);
   const mean = Math.trunc(sum / (image.width * image.height) + 0.5);
-  return withData(
-    image,
-    blend(image.data, factor, () => mean),
-  );
+  return mapped(image, (v) => clipped(blend(mean, v, f)));
 }
 
 /** 0: grey, 1: as it is. */
 export function saturation(image: Rgb, factor: number): Rgb {
   if (factor === 1) return image;
+  const f = f32(factor);
   const { data } = image;
-  return withData(
-    image,
-    blend(data, factor, (i) => luma(data, i - (i % 3))),
-  );
+  const out = new Uint8Array(data.length);
+  for (let at = 0; at < data.length; at += 3) {
+    const grey = luma(data, at);
+    for (let i = at; i < at + 3; i++) out[i] = clipped(blend(grey, data[i]!, f));
+  }
+  return withData(image, out);
 }
 
 /** 0: smoothed (a 3 x 3 mean with the middle five times; edges as they are), 1: as it is, 2: sharpened. */
 export function sharpness(image: Rgb, factor: number): Rgb {
   if (factor === 1) return image;
+  const f = f32(factor);
   const { width, height, data } = image;
   const stride = width * 3;
-  const smooth = (i: number) => {
-    const y = Math.floor(i / stride);
-    const x = Math.floor((i - y * stride) / 3);
-    if (x === 0 || y === 0 || x === width - 1 || y === height - 1) return data[i]!;
-    let sum = 4 * data[i]!;
-    for (let row = i - stride; row <= i + stride; row += stride) sum += data[row - 3]! + data[row]! + data[row + 3]!;
-    return Math.floor(sum / 13 + 0.5);
-  };
-  return withData(image, blend(data, factor, smooth));
+  const out = Uint8Array.from(data);
+  for (let y = 1; y < height - 1; y++)
+    for (let i = y * stride + 3; i < (y + 1) * stride - 3; i++) {
+      const [a, b] = [i - stride, i + stride];
+      const around = data[a - 3]! + data[a]! + data[a + 3]! + data[i - 3]! + data[i + 3]!;
+      const sum = around + data[b - 3]! + data[b]! + data[b + 3]! + 5 * data[i]!;
+      out[i] = clipped(blend(Math.floor(sum / 13 + 0.5), data[i]!, f));
+    }
+  return withData(image, out);
 }
 
 /** Keeps the upper `bits` of every byte. */
-export function posterize(image: Rgb, bits: number): Rgb {
-  const mask = 256 - 2 ** (8 - bits);
-  return withData(
-    image,
-    image.data.map((v) => v & mask),
-  );
-}
+export const posterize = (image: Rgb, bits: number): Rgb => mapped(image, (v) => v & (256 - 2 ** (8 - bits)));
 
 /** Turns every byte from `threshold` on into its negative. */
-export const solarize = (image: Rgb, threshold: number): Rgb =>
-  withData(
-    image,
-    image.data.map((v) => (v < threshold ? v : 255 - v)),
-  );
+export const solarize = (image: Rgb, threshold: number): Rgb => mapped(image, (v) => (v < threshold ? v : 255 - v));
 
 /** How often each byte occurs in a channel. */
 function histogram(data: Uint8Array, channel: number): Int32Array {
@@ -140,7 +131,9 @@ export function affine(image: Rgb, [a, b, c, d, e, f]: Affine, fill: readonly [n
       const fromX = a * (x + 0.5) + b * (y + 0.5) + c;
       const fromY = d * (x + 0.5) + e * (y + 0.5) + f;
       if (fromX < 0 || fromX >= width || fromY < 0 || fromY >= height) {
-        out.set(fill, to);
+        out[to] = fill[0];
+        out[to + 1] = fill[1];
+        out[to + 2] = fill[2];
         continue;
       }
       const x0 = Math.floor(fromX - 0.5);
