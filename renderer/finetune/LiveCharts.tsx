@@ -21,6 +21,8 @@ function useMetrics(jobId: number): Metric[] {
 }
 
 const MOST_DOTS = 300;
+/** Markers at more epochs would be a band. */
+const MOST_MARKERS = 40;
 /** "validation 100.0" */
 const LABEL_ROOM = 86;
 const whole = (value: number) => value.toLocaleString('en-GB');
@@ -38,11 +40,12 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
     title: 'step',
   };
   const colour = METHODS[run.method].colour;
+  const marked = epochs.length <= MOST_MARKERS ? { marker: 'circle' as const } : {};
   const loss: Curve[] = [
     { name: 'train', colour, dots: dots('loss') },
-    { name: 'validation', colour: 'var(--muted)', dots: ofEpochs(epochs, 'valLoss'), dashed: true, marker: 'circle' },
+    { name: 'validation', colour: 'var(--muted)', dots: ofEpochs(epochs, 'valLoss'), dashed: true, ...marked },
   ];
-  const accuracy: Curve[] = [{ name: 'validation', colour, dots: ofEpochs(epochs, 'valAccuracy'), marker: 'circle' }];
+  const accuracy: Curve[] = [{ name: 'validation', colour, dots: ofEpochs(epochs, 'valAccuracy'), ...marked }];
   const rate: Curve[] = [{ name: '', colour: 'var(--muted)', dots: dots('lr') }];
   const speed: Curve[] = [{ name: '', colour: 'var(--muted)', dots: dots('imagesPerSecond') }];
   const values = (of: Curve[]) => of.flatMap((curve) => curve.dots.map((dot) => dot.y));

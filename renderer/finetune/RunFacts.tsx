@@ -5,6 +5,7 @@ import { bytes, span, when } from '../ui/format.ts';
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
+import { trainsEncoder } from './plan.ts';
 import { asked, bestOf, countsText, ending, many, settingRows, settingText } from './run.ts';
 
 export function FactsPanel({ run }: { run: FinetuneRun }) {
@@ -67,17 +68,19 @@ export function FactsPanel({ run }: { run: FinetuneRun }) {
           )}
         </dl>
       </section>
-      <section>
-        <h3>Settings</h3>
-        <dl className="facts">
-          {settingRows(settings).map(([label, value]) => (
-            <div key={label} className="facts-row">
-              <dt>{label}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      </section>
+      {trainsEncoder(run.method) && (
+        <section>
+          <h3>Settings</h3>
+          <dl className="facts">
+            {settingRows(settings).map(([label, value]) => (
+              <div key={label} className="facts-row">
+                <dt>{label}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      )}
       {report && report.excluded.length > 0 && <LeftOut excluded={report.excluded} />}
     </>
   );
@@ -103,7 +106,12 @@ function LeftOut({ excluded }: { excluded: { path: string; reason: string }[] })
 
 export function EpochsPanel({ run }: { run: FinetuneRun }) {
   const best = run.report?.best ?? bestOf(run.epochs)?.epoch;
-  if (run.epochs.length === 0) return <p className="muted">No epoch has ended yet.</p>;
+  if (run.epochs.length === 0)
+    return (
+      <p className="muted">
+        {trainsEncoder(run.method) ? 'No epoch has ended yet.' : 'There are none: only the head was trained.'}
+      </p>
+    );
   return (
     <table className="table sticky epochs-table" aria-label="Epochs">
       <thead>

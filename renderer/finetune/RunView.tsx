@@ -12,6 +12,7 @@ import { go, stay } from '../ui/navigation.ts';
 import { type Action, Screen } from '../ui/Screen.tsx';
 import { Figures } from './Figures.tsx';
 import { LiveCharts } from './LiveCharts.tsx';
+import { trainsEncoder } from './plan.ts';
 import { EpochsPanel, FactsPanel } from './RunFacts.tsx';
 import { RunLine } from './RunLine.tsx';
 import { RunsPanel } from './RunsPanel.tsx';
@@ -74,7 +75,7 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
         <>
           <RunLine run={run} job={job} stopped={stopped} />
           <Figures run={run} live={isLive(job?.status)} />
-          <LiveCharts run={run} job={job} />
+          {trainsEncoder(run.method) && <LiveCharts run={run} job={job} />}
           <Confirm
             open={asking}
             onClose={() => setAsking(false)}
