@@ -68,3 +68,19 @@ test('markers are centred, and none draws nothing', () => {
     expect((Math.min(...xs) + Math.max(...xs)) / 2).toBeCloseTo(100, 1);
   }
 });
+
+test('every marker is a shape of its own, of about the same size, around its place', () => {
+  const drawn = METHOD_ORDER.map((id) => METHOD_STYLES[id].marker).filter((marker) => marker !== 'none');
+  expect(new Set(drawn.map((marker) => markerPath(marker, 0, 0))).size).toBe(METHOD_ORDER.length - 1);
+  for (const marker of drawn) {
+    const path = markerPath(marker, 0, 0);
+    expect(path, marker).toMatch(/^M[^NaN]+Z$/);
+    const corners = [...path.matchAll(/(-?[\d.]+) (-?[\d.]+)(?=[LAZ]|$)/g)].map((found) => [
+      Number(found[1]),
+      Number(found[2]),
+    ]);
+    const reach = Math.max(...corners.map(([x, y]) => Math.hypot(x!, y!)));
+    expect(reach, marker).toBeGreaterThanOrEqual(4);
+    expect(reach, marker).toBeLessThanOrEqual(7);
+  }
+});
