@@ -4,13 +4,24 @@ import type { Graph, Shape, Value } from '../graph.ts';
 import { float, floatAttr, intAttr, type OpRule } from '../rule.ts';
 import { broadcast, sizeOf } from '../shape.ts';
 
+/**
+ * alpha Aᵀ·B, A [m,k], B [m,n]. Given transA, the runtime turns A round once for every few columns of B: on one thread 42 ms for
+ * m, k, n = 800, 768, 3072, and 37 when it is turned round before. The third axis keeps the runtime from undoing that.
+ */
+function transposedProduct(g: Graph, a: Value, b: Value, alpha = 1): Value {
+  const [m, k] = a.shape as [number, number];
+  if (k > b.shape[1]!) return g.gemm(a, b, { transA: true, alpha });
+  const turned = g.reshape(g.transpose(g.reshape(a, [m, 1, k]), [2, 0, 1]), [k, m]);
+  return g.gemm(turned, b, { alpha });
+}
+
 /** dA = dY·Bᵀ and dB = Aᵀ·dY of a product of matrices. */
 function productGradients(g: Graph, a: Value, b: Value, dy: Value): [Value, Value] {
   if (b.shape.length === 2 && a.shape.length > 2) {
     // one matrix for the whole batch: its gradient is one product over all rows
     const rows = (x: Value) => g.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
     const da = g.gemm(rows(dy), b, { transB: true });
-    return [g.reshape(da, a.shape), g.gemm(rows(a), rows(dy), { transA: true })];
+    return [g.reshape(da, a.shape), transposedProduct(g, rows(a), rows(dy))];
   }
   return [g.matmul(dy, g.swapLast(b)), g.matmul(g.swapLast(a), dy)];
 }
@@ -87,7 +98,11 @@ export const Gemm: OpRule = {
     const tA = intAttr(attrs, 'transA', 0) === 1;
     const tB = intAttr(attrs, 'transB', 0) === 1;
     const da = tA ? g.gemm(b!, dy, { transA: tB, transB: true, alpha }) : g.gemm(dy, b!, { transB: !tB, alpha });
-    const db = tB ? g.gemm(dy, a!, { transA: true, transB: tA, alpha }) : g.gemm(a!, dy, { transA: !tA, alpha });
+    const db = tB
+      ? g.gemm(dy, a!, { transA: true, transB: tA, alpha })
+      : tA
+        ? g.gemm(a!, dy, { alpha })
+        : transposedProduct(g, a!, dy, alpha);
     // summed first: then there is less to multiply
     return [da, db, c ? g.scale(unbroadcast(g, dy, c), floatAttr(attrs, 'beta', 1)) : null];
   },
