@@ -205,8 +205,8 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   while (!at.ended) {
     const epochStart = performance.now();
     const seen = await epochOf();
-    const judged = await judge((wanted) => plain(wanted, live), validation, input, failed);
     const seconds = (performance.now() - epochStart) / 1000;
+    const judged = await judge((wanted) => plain(wanted, live), validation, input, failed);
     const row: FinetuneEpoch = {
       epoch: at.epoch + 1,
       step: at.step,
