@@ -5,26 +5,46 @@ import type { FinetuneForecast, FinetuneMethodId, FinetuneParams, FinetuneSettin
 import { drawSeed, planDraw, UNUSED } from '../../../shared/protocol.ts';
 import type { Engine } from '../context.ts';
 import { drawItems } from '../datasets/drawn.ts';
+import { getDataset } from '../datasets/store.ts';
 import { createBatches } from './batches.ts';
 import { captionsOf } from './captions.ts';
+import { MOST_ITEMS } from './generality.ts';
 import { isTrained, resolveSettings } from './recipes.ts';
 import { classifierSpec, microBatches, type RunInput, trainerOptions } from './run.ts';
 import { type Backbone, familyOf, fixedBatchOf, openBackbone, threadsOf, wordsOf } from './setup.ts';
 import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
+import { WISE_ALPHAS } from './wise.ts';
 
 const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
 /** The first step opens memory and is left out. */
 const MEASURED_STEPS = 2;
 /** Kept free for the rest of the machine. */
 const HEADROOM = 512 * 2 ** 20;
-/** The runtime, Node and the decoded images beside what is counted. */
-const BASE = 400 * 2 ** 20;
+/** The engine with its libraries and image threads, before a model is open. */
+const BASE = 420 * 2 ** 20;
+/** What the runtime holds at once of values that are soon let go, in sizes of the largest: while it trains, validates and embeds. */
+const PASSING = 6;
+/** The runtime takes its memory in growing pieces. */
+const SLACK = 1.2;
 
-/** Weights, gradients and moments of what is trained, the frozen weights in the file's bytes and in the runtime, and activations. */
-export function memoryOf(plan: PlanInfo, settings: { ema: number; batch: number; microBatch: number }): number {
-  const arrays = 5 + (settings.ema > 0 ? 1 : 0) + (settings.batch > settings.microBatch ? 1 : 0);
-  return BASE + plan.trained * 4 * arrays + plan.frozenBytes * 3 + plan.activationBytes;
+type Sizes = Pick<PlanInfo, 'trained' | 'frozenBytes' | 'activationBytes' | 'widestBytes'>;
+
+/**
+ * Weights as they were, as they are and as they are kept, gradients and moments of what is trained; the frozen weights; all
+ * weights once more where they embed; activations. Measured against whole runs (README, Figures).
+ */
+export function memoryOf(plan: Sizes, settings: { ema: number; batch: number; microBatch: number }): number {
+  const arrays = 6 + (settings.ema > 0 ? 1 : 0) + (settings.batch > settings.microBatch ? 1 : 0);
+  const weights = plan.trained * 4 * arrays + plan.frozenBytes + (plan.trained * 4 + plan.frozenBytes);
+  return BASE + weights + SLACK * plan.activationBytes + PASSING * plan.widestBytes;
 }
+
+/** A checkpoint and the one before it, which stays until the new one is whole; the best epoch; the model that is saved. */
+export const diskOf = (trained: number, { ema }: { ema: number }, modelBytes: number): number =>
+  trained * 4 * (2 * (ema > 0 ? 4 : 3) + 2) + modelBytes;
+
+/** A forward pass costs this part of a step. */
+const FORWARD = 0.4;
 
 /** What is free now: bytes of memory, and on the disk of the data folder. */
 export type Room = { memory: number; disk: number };
@@ -73,6 +93,9 @@ export async function forecastRun(
     folder: '',
   };
   const steps = settings.epochs * Math.ceil(row.train.length / settings.batch);
+  // images that are only looked at
+  const tests = drawn.items.filter(({ split, label }) => split === 'test' && label >= 0).length;
+  const controls = params.control ? Math.min(MOST_ITEMS, getDataset(engine.db, params.control.datasetId).items) : 0;
   const common = {
     settings,
     trainItems: row.train.length,
@@ -95,7 +118,7 @@ export async function forecastRun(
   try {
     const planned = await thread.ask({ kind: 'plan', spec: classifierSpec(input) });
     const estimate = memoryOf(planned, settings);
-    const diskBytes = planned.trained * 4 * (3 + 1 + 1) + backbone.folder.bytes;
+    const diskBytes = diskOf(planned.trained, settings, backbone.folder.bytes);
     const room = common.freeMemoryBytes - HEADROOM;
     const problem =
       estimate > room
@@ -104,12 +127,15 @@ export async function forecastRun(
           ? `It needs about ${gigabytes(diskBytes)} on the disk of ${engine.dirs.data}; ${gigabytes(common.freeDiskBytes)} are free.`
           : null;
     const measured = problem ? null : await measure(thread, input, engine);
-    const memoryBytes = measured ? Math.max(measured.bytes, planned.trained * 20) : estimate;
+    const memoryBytes = Math.max(measured?.bytes ?? 0, estimate);
+    const looked =
+      settings.epochs * row.validation.length + WISE_ALPHAS.length * (row.validation.length + controls) + tests;
+    const stepsLike = steps + (FORWARD * looked) / settings.batch;
     return {
       ...common,
       steps,
       secondsPerStep: measured?.seconds ?? 0,
-      seconds: (measured?.seconds ?? 0) * steps,
+      seconds: (measured?.seconds ?? 0) * stepsLike,
       memoryBytes,
       diskBytes,
       trainedParameters: planned.trained,
@@ -137,7 +163,7 @@ async function measure(
 ): Promise<{ seconds: number; bytes: number }> {
   const before = process.memoryUsage.rss();
   await thread.ask({ kind: 'start', options: trainerOptions(input) });
-  const { settings, classes, labels, files, train } = input;
+  const { settings, labels, files, train } = input;
   const batches = createBatches({
     images: engine.images,
     files: Array.from(train, (i) => files[i]!),
@@ -149,7 +175,6 @@ async function measure(
   });
   let taken = 0;
   let started = 0;
-  const parts = settings.batch / settings.microBatch;
   for (let epoch = 0; taken <= MEASURED_STEPS; epoch++)
     for await (const batch of batches.epoch(epoch)) {
       await thread.ask({ kind: 'step', batches: microBatches(input, batch, taken), lr: 0, clip: settings.clip });

@@ -25,7 +25,7 @@ export const ownClasses = ({ folder, embedder }: Backbone): string | null =>
     : null;
 
 /** More would cost more than they tell: 500 give a standard error of two points at most. */
-const MOST_ITEMS = 500;
+export const MOST_ITEMS = 500;
 
 const readable = (truth: readonly number[], failures: ReadonlyMap<number, string>) =>
   Int32Array.from(truth.keys()).filter((i) => !failures.has(i));

@@ -1,7 +1,7 @@
 // A vision model with a linear head as one training plan: features of length 1 times the head's rows, times a scale.
 import type { Blocks } from './blocks.ts';
 import type { CaptionSpec, Captions } from './contrastive-classifier.ts';
-import type { Graph, Value } from './graph.ts';
+import type { Graph, Node, Value } from './graph.ts';
 import type { Adapter, Noise } from './lora.ts';
 import { crossEntropy } from './losses.ts';
 import { planTraining, type TrainedTensor, type TrainingPlan } from './plan.ts';
@@ -59,8 +59,9 @@ export type Classifier = {
   /** Numbers that are trained, and all there are. */
   trained: number;
   parameters: number;
-  /** Bytes of the values that the backward pass needs of the forward pass: an upper bound of what the runtime holds at once. */
+  /** Bytes of the values of the forward pass that the backward pass reads, and of the largest value of all. */
   activationBytes: number;
+  widestBytes: number;
   frozenBytes: number;
 };
 
@@ -102,7 +103,7 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     { name: HEAD_WEIGHT, shape: [classes, dim], data: spec.head.weight, decay: false, rate: spec.headRate },
     { name: HEAD_BIAS, shape: [classes], data: spec.head.bias, decay: false, rate: spec.headRate },
   ];
-  const forwardFloats = g.nodes.flatMap((node) => node.outputs).reduce((sum, y) => sum + (y ? sizeOf(y.shape) : 0), 0);
+  const forward = new Set(g.nodes);
   const plan = planTraining(g, tensors, own ? [logits, feature, own] : [logits, feature], (graph) =>
     crossEntropy(graph, logits, graph.input(TARGETS, [batch, classes])),
   );
@@ -124,13 +125,36 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     batch,
     trained,
     parameters: parameterCount(prepared) + classes * (dim + 1),
-    activationBytes: forwardFloats * 4,
+    ...activations(g, forward),
     frozenBytes: frozenBytes(prepared, new Set(tensors.map((t) => t.name))),
   };
 }
 
 /** Images that pass the graph at once. */
 export const batchOf = ({ inputs, pixels }: ClassifierSpec): number => inputs[pixels]?.[0] ?? 1;
+
+/** Bytes of what the nodes that differentiation added read of those before (a reshaped value is the same memory), and the largest. */
+export function activations(g: Graph, forward: ReadonlySet<Node>): Pick<Classifier, 'activationBytes' | 'widestBytes'> {
+  const made = new Map<string, { bytes: number; of: string }>();
+  for (const { op, inputs, outputs } of forward)
+    for (const y of outputs) {
+      if (!y) continue;
+      const source = op === 'Reshape' || op === 'Identity' ? inputs[0]!.name : y.name;
+      made.set(y.name, { bytes: sizeOf(y.shape) * 4, of: made.get(source)?.of ?? source });
+    }
+  const held = new Map<string, number>();
+  for (const node of g.nodes) {
+    if (forward.has(node)) continue;
+    for (const x of node.inputs) {
+      const value = x && made.get(x.name);
+      if (value) held.set(value.of, value.bytes);
+    }
+  }
+  return {
+    activationBytes: [...held.values()].reduce((sum, bytes) => sum + bytes, 0),
+    widestBytes: [...made.values()].reduce((most, { bytes }) => Math.max(most, bytes), 0),
+  };
+}
 
 /** Names of everything some values are computed from, and theirs. */
 export function leadingTo(g: Graph, values: readonly Value[]): Set<string> {

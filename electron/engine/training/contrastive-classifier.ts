@@ -1,6 +1,7 @@
 // Both towers of an image-text model as one training plan: images against captions of their classes, as the model was pretrained
 // (FLYP, Goyal et al., arXiv 2212.00638). Classes are told apart by the captions' features, so that there is no head.
 import {
+  activations,
   batchOf,
   type Classifier,
   type ClassifierSpec,
@@ -72,7 +73,7 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     ...tensors,
     { name: LOG_SCALE, shape: [], data: Float32Array.of(Math.log(spec.head.scale)), decay: false },
   ];
-  const forwardFloats = g.nodes.flatMap((node) => node.outputs).reduce((sum, y) => sum + (y ? sizeOf(y.shape) : 0), 0);
+  const forward = new Set(g.nodes);
   const inputs = g.inputs.flatMap((value) => {
     const part = value.name.startsWith(prefix) ? value.name.slice(prefix.length) : '';
     return PARTS.includes(part) ? [{ name: value.name, part, dtype: value.dtype }] : [];
@@ -102,7 +103,7 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     batch,
     trained: all.reduce((sum, t) => sum + sizeOf(t.shape), 0),
     parameters: parameters.reduce((sum, p) => sum + parameterCount(p), 1),
-    activationBytes: forwardFloats * 4,
+    ...activations(g, forward),
     frozenBytes: parameters.reduce((sum, p) => sum + frozenBytes(p, new Set(all.map((t) => t.name))), 0),
   };
 }

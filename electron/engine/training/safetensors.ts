@@ -1,5 +1,5 @@
 // The safetensors format: a length, a JSON header, the numbers. https://huggingface.co/docs/safetensors
-import { closeSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { ConstantData, Shape } from './graph.ts';
 import { readTensor } from './onnx/tensors.ts';
 import { TrainingError } from './rule.ts';
@@ -12,37 +12,51 @@ const ELEMENTS: Record<string, number> = { F32: 1, U8: 2, I8: 3, I32: 6, I64: 7,
 
 type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] };
 
-/** Throws `TrainingError` naming the file when it is cut off or holds a type the lab does not read. */
+/**
+ * Tensor by tensor: a checkpoint may be larger than the 2 GiB that Node reads in one piece. Throws `TrainingError` naming the
+ * file when it is cut off or holds a type the lab does not read.
+ */
 export function readSafetensors(file: string): { tensors: Tensors; metadata: Record<string, string> } {
-  const bytes = readFileSync(file);
   const broken = (why: string) =>
     new TrainingError(`${file} is not a whole safetensors file (${why}). Copy or download it again.`);
-  if (bytes.length < 8) throw broken(`${bytes.length} bytes`);
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  if (start > bytes.length) throw broken(`its header ends at byte ${start} of ${bytes.length}`);
-  let header: Record<string, Entry>;
+  const fd = openSync(file, 'r');
   try {
-    header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, Entry>;
-  } catch {
-    throw broken('its header is no JSON');
+    const { size } = fstatSync(fd);
+    if (size < 8) throw broken(`${size} bytes`);
+    const start = 8 + Number(readBytes(fd, 0, 8).readBigUInt64LE(0));
+    if (start > size) throw broken(`its header ends at byte ${start} of ${size}`);
+    let header: Record<string, Entry>;
+    try {
+      header = JSON.parse(readBytes(fd, 8, start - 8).toString('utf8')) as Record<string, Entry>;
+    } catch {
+      throw broken('its header is no JSON');
+    }
+    const { __metadata__: metadata, ...entries } = header;
+    const tensors: Tensors = new Map();
+    for (const [name, entry] of Object.entries(entries)) {
+      const { dtype, shape } = entry;
+      const [from, to] = entry.data_offsets;
+      const element = ELEMENTS[dtype];
+      if (!element) throw new TrainingError(`${file}: ${name} has the type ${dtype}, which the lab does not read.`);
+      if (start + to > size) throw broken(`${name} ends at byte ${start + to} of ${size}`);
+      const raw = readBytes(fd, start + from, to - from);
+      tensors.set(name, { shape, data: readTensor({ name, dims: shape, data_type: element, raw_data: raw }, '').data });
+    }
+    return { tensors, metadata: (metadata ?? {}) as unknown as Record<string, string> };
+  } finally {
+    closeSync(fd);
   }
-  const { __metadata__: metadata, ...entries } = header;
-  const tensors: Tensors = new Map();
-  for (const [
-    name,
-    {
-      dtype,
-      shape,
-      data_offsets: [from, to],
-    },
-  ] of Object.entries(entries)) {
-    const element = ELEMENTS[dtype];
-    if (!element) throw new TrainingError(`${file}: ${name} has the type ${dtype}, which the lab does not read.`);
-    if (start + to > bytes.length) throw broken(`${name} ends at byte ${start + to} of ${bytes.length}`);
-    const raw = bytes.subarray(start + from, start + to);
-    tensors.set(name, { shape, data: readTensor({ name, dims: shape, data_type: element, raw_data: raw }, '').data });
+}
+
+/** Memory of its own, so that numbers of any width lie right in it. */
+function readBytes(fd: number, from: number, length: number): Buffer {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  for (let at = 0; at < length; ) {
+    const got = readSync(fd, bytes, at, length - at, from + at);
+    if (got === 0) throw new Error('the file became shorter while it was read');
+    at += got;
   }
-  return { tensors, metadata: (metadata ?? {}) as unknown as Record<string, string> };
+  return bytes;
 }
 
 const typeOf = (data: ConstantData): string =>

@@ -2,12 +2,14 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forecastRun } from '../../../electron/engine/finetune/forecast.ts';
 import {
   decodeModel,
   encodeModel,
   type ModelProto,
   type NodeProto,
 } from '../../../electron/engine/training/onnx/proto.ts';
+import { finetuneParams } from '../../../shared/finetune.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 import { LOOK_NAMES, openLab, paint, SMALL, type TrainLab } from './lab.ts';
 
@@ -265,9 +267,45 @@ describe('the forecast', () => {
     });
     expect(told.trainedParameters).toBe(report.trainedParameters);
     expect(told.secondsPerStep).toBeGreaterThan(0);
-    expect(told.seconds).toBeCloseTo(told.secondsPerStep * told.steps, 9);
+    // 16 images to validate on after each of 2 epochs and at 11 points, 24 to test on: looking costs 0.4 of learning
+    expect(told.seconds).toBeCloseTo(told.secondsPerStep * (told.steps + (0.4 * (13 * 16 + 24)) / 8), 9);
     expect(told.diskBytes).toBeGreaterThan(0);
     expect(told.memoryBytes).toBeGreaterThan(50e6);
+  });
+  test('says before a run that it cannot fit, and what would', async () => {
+    const params = finetuneParams.parse({
+      datasetId,
+      model: { id: 'tiny-clip' },
+      method: 'fine-tune',
+      shots: 4,
+      settings: quick,
+    });
+    const plenty = { memory: 2 ** 40, disk: 2 ** 40 };
+    const { engine } = lab.running;
+    const none = await forecastRun(engine, params, { ...plenty, memory: 1000 });
+    expect(none).toMatchObject({ offers: [], secondsPerStep: 0, freeMemoryBytes: 1000 });
+    expect(none.problem).toMatch(/^It needs about 0\.\d GB of memory; 0\.0 GB can be used/);
+    // a little less than what it takes
+    const room = none.memoryBytes - 1000;
+    const tight = await forecastRun(engine, params, { ...plenty, memory: room + 512 * 2 ** 20 });
+    expect(tight.problem).not.toBeNull();
+    expect(tight.offers.map(({ method, settings }) => [method, settings.microBatch])).toEqual([
+      [undefined, 4],
+      ['lora', 4],
+      ['last-blocks', 4],
+    ]);
+    for (const offer of tight.offers) expect(offer.memoryBytes).toBeLessThanOrEqual(room);
+    for (const offer of tight.offers.slice(0, 1)) {
+      const taken = await forecastRun(
+        engine,
+        { ...params, method: offer.method ?? params.method, settings: { ...params.settings, ...offer.settings } },
+        { ...plenty, memory: room + 512 * 2 ** 20 },
+      );
+      expect(taken.problem).toBeNull();
+    }
+    const full = await forecastRun(engine, params, { ...plenty, disk: 1000 });
+    expect(full.problem).toMatch(/on the disk of/);
+    expect(full.problem).toContain(engine.dirs.data);
   });
   test('of a head alone trains no step', async () => {
     expect(await forecast({ datasetId, method: 'zs-probe' })).toMatchObject({ steps: 0, seconds: 0, problem: null });
