@@ -96,7 +96,7 @@ export function planTraining(
 }
 
 /** Numbers above which a constant of the model is handed in as an input. */
-const LARGE = Number(process.env.LAB_LARGE ?? 4096);
+const LARGE = 4096;
 
 /** Makes inputs of the large constants; those of a small model stay where the runtime can fold them. */
 function takeOut(g: Graph): TrainingPlan['frozen'] {
