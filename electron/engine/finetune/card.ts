@@ -4,7 +4,7 @@ import { METHOD_STYLES } from '../../../shared/chart/style.ts';
 import type { FinetuneReport, ResolvedSettings } from '../../../shared/finetune.ts';
 import { channelsLast } from '../models/folder.ts';
 import type { OnnxValue } from '../models/onnx-header.ts';
-import type { ExportFacts } from './export.ts';
+import { DELTA, type ExportFacts, TEXT_DELTA } from './export.ts';
 
 /** `alpha`: the point between the weights before (0) and after (1) that is saved. */
 export type CardInput = { report: FinetuneReport; alpha: number };
@@ -108,14 +108,16 @@ const SETTING_NAMES: Record<keyof ResolvedSettings, string> = {
   dropout: 'dropout',
 };
 
-function training(report: FinetuneReport, { changed, head }: ExportFacts): string {
+function training(report: FinetuneReport, { changed, head, file, textFile, textTrained }: ExportFacts): string {
   const settings = Object.entries(report.settings)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => [SETTING_NAMES[key as keyof ResolvedSettings] ?? key, String(value)]);
-  const begun = report.head === 'zero-shot' ? 'from the captions of the classes' : 'from a linear probe';
+  const begun = report.head === 'zero-shot' ? 'began from the captions of the classes' : 'began from a linear probe';
+  const became = textTrained ? 'is the features of the classes’ captions, as the trained text side gives them' : begun;
+  const deltas = textTrained && textFile !== file ? `${DELTA} and ${TEXT_DELTA}` : DELTA;
   return `## Training
 
-${METHOD_STYLES[report.method].name}: ${count(report.trainedParameters)} of ${count(report.parameters)} numbers were trained, ${changed.tensors} tensors of the file changed (${count(changed.numbers)} numbers; all of them are in finetuned.safetensors too).${head ? ` The head began ${begun}; it reads \`${head.feature}\`${head.normalised ? ', brought to length 1' : ''}.` : ''}
+${METHOD_STYLES[report.method].name}: ${count(report.trainedParameters)} of ${count(report.parameters)} numbers were trained, ${changed.tensors} tensors of the ${textTrained ? 'two towers' : 'file'} changed (${count(changed.numbers)} numbers; all of them are in ${deltas} too).${head ? ` The head ${became}; it reads \`${head.feature}\`${head.normalised ? ', brought to length 1' : ''}.` : ''}
 
 ${table(['setting', 'value'], settings)}
 
@@ -264,13 +266,15 @@ function javascript({ file }: ExportFacts): string {
   ].join('\n');
 }
 
-function limits({ report }: CardInput, { source, textFile }: ExportFacts): string {
+function limits({ report }: CardInput, { source, textFile, textTrained }: ExportFacts): string {
   const lines = [
     `It knows ${report.classes.length} classes and answers one of them for any image, also for one that shows none of them.`,
     `Its accuracy was measured on ${images(report.counts.test)} of the same dataset; other cameras, places and times may differ.`,
     ...(textFile
       ? [
-          'The text side is the base model’s, unchanged; captions of other things match its image features less well now.',
+          textTrained
+            ? 'The text side was trained with the images, against captions of these classes; captions of other things may match less well now.'
+            : 'The text side is the base model’s, unchanged; captions of other things match its image features less well now.',
         ]
       : []),
     ...(report.control ? [] : ['What it can no longer do that the base model could was not measured.']),

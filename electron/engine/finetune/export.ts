@@ -20,7 +20,7 @@ import {
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
 import { type ModelFolder, type OnnxFile, PROVENANCE, readJson, readModelFolder } from '../models/folder.ts';
-import { decodeModel, encodeModel } from '../training/onnx/proto.ts';
+import { decodeModel, encodeModel, type ModelProto } from '../training/onnx/proto.ts';
 import { type Tensors, writeSafetensors } from '../training/safetensors.ts';
 import { appendClassifier, type Patch, replaceWeights, spill, writeFully } from './onnx-surgery.ts';
 import type { Weights } from './wise.ts';
@@ -44,6 +44,10 @@ export type ExportOptions = {
   source: ModelFolder;
   /** Changed initializers of the vision file by name, in the file's own layout. */
   weights: Weights;
+  /** The same of the text tower's file, where it is another and was trained too. */
+  textWeights?: Weights | undefined;
+  /** What cosines are multiplied with, where it was trained too. */
+  scale?: number | undefined;
   head: ExportHead | null;
   classes: readonly string[];
   /** The folder to make; its name is the model's id. */
@@ -61,6 +65,7 @@ export type ExportFacts = {
   /** Relative to the folder, with forward slashes: `onnx/model.onnx`. */
   file: string;
   textFile: string | null;
+  textTrained: boolean;
   source: ModelFolder;
   classes: readonly string[];
   /** Null without a head. */
@@ -70,8 +75,9 @@ export type ExportFacts = {
 };
 
 const LARGEST = 2 ** 31 - 2 ** 24;
-/** What changed, as safetensors. */
+/** What changed, as safetensors; of a text tower in a file of its own too. */
 export const DELTA = 'finetuned.safetensors';
+export const TEXT_DELTA = 'finetuned-text.safetensors';
 const BUILDING = '.saving-';
 const ABANDONED_MS = 60 * 60 * 1000;
 
@@ -123,7 +129,11 @@ function build(options: ExportOptions, folder: string): void {
   copySmallFiles(source.path, folder);
   const file = placeOf(vision, source.path);
   const textFile = source.text ? placeOf(source.text, source.path) : null;
-  if (source.text && textFile !== file) linkModel(source.text, source.path, folder);
+  const textWeights = options.textWeights ?? new Map<string, Float32Array>();
+  if (source.text && textFile && textFile !== file) {
+    if (textWeights.size === 0) linkModel(source.text, source.path, folder);
+    else writeText(options, path.join(folder, textFile), folder);
+  }
   signal?.throwIfAborted();
   const shapes = writeVision(options, path.join(folder, file));
   signal?.throwIfAborted();
@@ -139,7 +149,7 @@ function build(options: ExportOptions, folder: string): void {
     file: toSlashes(file),
     ...(head ? { feature: head.feature, normalised: String(head.normalised), scale: String(head.scale) } : {}),
   });
-  const numbers = [...options.weights.values()].reduce((sum, data) => sum + data.length, 0);
+  const changed = [...options.weights.values(), ...textWeights.values()];
   const facts: ExportFacts = {
     name: path.basename(options.target),
     file: toSlashes(file),
@@ -147,7 +157,8 @@ function build(options: ExportOptions, folder: string): void {
     source,
     classes,
     head,
-    changed: { tensors: options.weights.size, numbers },
+    changed: { tensors: changed.length, numbers: changed.reduce((sum, data) => sum + data.length, 0) },
+    textTrained: textFile !== null && (options.scale !== undefined || textWeights.size > 0),
   };
   writeJson(path.join(folder, 'config.json'), configOf(options));
   writeFileSync(path.join(folder, 'README.md'), options.card(facts), { flush: true });
@@ -200,18 +211,40 @@ function linkModel(onnx: OnnxFile, root: string, folder: string): void {
 /** The shapes of what was replaced, by name. */
 function writeVision({ source, weights, head, largest = LARGEST }: ExportOptions, to: string): Map<string, number[]> {
   const vision = source.vision!;
-  const model = decodeModel(readFileSync(vision.file));
-  const { patches, shapes } = replaceWeights(model, weights);
-  if (head) {
+  return writeTower(vision, weights, to, largest, (model) => {
+    if (!head) return;
     const output = vision.outputs.find(({ id }) => id === head.feature);
     if (!output) throw new Error(`${vision.file} has no output ${head.feature}.`);
     appendClassifier(model, vision.pixels.name, { ...head, tensor: output.tensor, pool: output.pool });
-  }
+  });
+}
+
+function writeText({ source, textWeights, largest = LARGEST }: ExportOptions, to: string, folder: string): void {
+  const shapes = writeTower(source.text!, textWeights!, to, largest);
+  const tensors: Tensors = new Map();
+  for (const [name, data] of textWeights!) tensors.set(name, { shape: shapes.get(name)!, data });
+  writeSafetensors(path.join(folder, TEXT_DELTA), tensors, {
+    base: source.repo ?? path.basename(source.path),
+    file: toSlashes(path.relative(folder, to)),
+  });
+}
+
+/** Writes a file with other numbers in its weights, and those beside it that hold weights; gives the shapes of what was replaced. */
+export function writeTower(
+  source: OnnxFile,
+  weights: Weights,
+  to: string,
+  largest = LARGEST,
+  change?: (model: ModelProto) => void,
+): Map<string, number[]> {
+  const model = decodeModel(readFileSync(source.file));
+  const { patches, shapes } = replaceWeights(model, weights);
+  change?.(model);
   mkdirSync(path.dirname(to), { recursive: true });
-  for (const name of vision.header.externalFiles) {
+  for (const name of source.header.externalFiles) {
     const place = path.join(path.dirname(to), name);
     mkdirSync(path.dirname(place), { recursive: true });
-    copy(realpathSync(path.join(path.dirname(vision.file), name)), place);
+    copy(realpathSync(path.join(path.dirname(source.file), name)), place);
   }
   applyPatches(patches, path.dirname(to));
   spill(model, freeName(`${to}_data`), largest);
@@ -239,8 +272,11 @@ function applyPatches(patches: readonly Patch[], folder: string): void {
 }
 
 /** The source's config with the new classes; an image-text model stays one. */
-function configOf({ source, classes, head }: ExportOptions): Record<string, unknown> {
-  const config = readJson(path.join(source.path, 'config.json')) ?? {};
+function configOf({ source, classes, head, scale }: ExportOptions): Record<string, unknown> {
+  const config: Record<string, unknown> = {
+    ...readJson(path.join(source.path, 'config.json')),
+    ...(scale === undefined ? {} : { logit_scale: Math.log(scale) }),
+  };
   if (!head) return config;
   const { architectures } = config as { architectures?: unknown };
   const named = Array.isArray(architectures) ? String(architectures[0] ?? '') : '';

@@ -22,6 +22,7 @@ import { zeroShotProbabilities } from '../methods/zero-shot.ts';
 import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
 import { HEAD_BIAS, HEAD_WEIGHT, type Head } from '../training/classifier.ts';
 import { writeSafetensors } from '../training/safetensors.ts';
+import { captionsOf } from './captions.ts';
 import { type Control, openControl, ownClasses } from './generality.ts';
 import { isTrained } from './recipes.ts';
 import { type RunHooks, type RunInput, type Trained, train } from './run.ts';
@@ -81,6 +82,9 @@ export async function finetune(
     const end = headOnly(ground, params, row, test, folder);
     return { ...common, ...end, before: baselines(ground, row, test), counts: countsOf(row, test, excluded) };
   }
+  const control = params.control && (await openControl(engine, ground, params.control, params.templates, hooks.signal));
+  if (control && 'problem' in control) hooks.log('warn', control.problem);
+  const words = control && 'words' in control ? control.words : null;
   const input: RunInput = {
     model: { ...ground.backbone, hash: embedder.hash },
     method: params.method,
@@ -92,6 +96,7 @@ export async function finetune(
     train: row.train,
     validation: row.validation,
     head,
+    captions: await captionsOf(params.method, ground.backbone, ground, words),
     own: params.control ? ownClasses(ground.backbone) : null,
     seed: params.seed,
     threads: threadsOf(engine, params.threads),
@@ -104,8 +109,7 @@ export async function finetune(
     hooks.failure(file, reason);
   };
   const reachable = () => ensureOnline(engine, params.datasetId);
-  const control = params.control && (await openControl(engine, ground, params.control, params.templates, hooks.signal));
-  if (control && 'problem' in control) hooks.log('warn', control.problem);
+  engine.models.rest(); // what embedded takes several times the model's size
   const trained = await train(input, engine.images, { ...hooks, failure, reachable });
   try {
     hooks.progress(0, 0, 'testing');

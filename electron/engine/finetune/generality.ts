@@ -14,6 +14,8 @@ import type { Backbone, Ground } from './setup.ts';
 
 export type Control = {
   about: Omit<ControlResult, 'before' | 'after'>;
+  /** What its classes are called, where they are told apart by captions. */
+  words: { names: string[]; templates: string[] } | null;
   /** Accuracy with the weights that are in the run's thread. */
   measure(trained: Trained): Promise<number>;
 };
@@ -55,16 +57,14 @@ export async function openControl(
   const truth = items.map((item) => item.label);
   const { embedder } = backbone;
   if (embedder.text) {
-    const text = await classTextFeatures(
-      embedder,
-      labels,
-      templates.length > 0 ? templates : [...DEFAULT_TEMPLATES],
-      signal,
-    );
+    const words = { names: labels, templates: templates.length > 0 ? templates : [...DEFAULT_TEMPLATES] };
+    const before = await classTextFeatures(embedder, labels, words.templates, signal);
     return {
+      words,
       about: { name: dataset.name, items: items.length, classes: labels.length, by: 'captions' },
       async measure(trained) {
         const { features, failures } = await trained.predictFiles(files);
+        const text = trained.classFeatures ? await trained.classFeatures('control') : before;
         const good = readable(truth, failures);
         return accuracyByCaptions(gatherRows(features, embedder.dim, good), text, embedder.dim, of(truth, good));
       },
@@ -78,6 +78,7 @@ export async function openControl(
   const match = matchLabels(labels, known);
   if (typeof match === 'string') return { problem: match };
   return {
+    words: null,
     about: { name: dataset.name, items: items.length, classes: match.classes.length, by: 'own-classes' },
     async measure(trained) {
       const { own: logits, failures } = await trained.predictFiles(files);

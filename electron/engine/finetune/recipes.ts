@@ -1,6 +1,7 @@
 // What each way of fine-tuning trains, and with which settings unless the user says otherwise.
 // Sources: LoRA and its defaults, CLIP-LoRA (github.com/MaxZanella/CLIP-LoRA); biases, BitFit (arXiv 2106.10199) with the norms;
 // LP-FT (arXiv 2202.10054); FLYP (arXiv 2212.00638). The rest were chosen on flowers12 and cifar10-mini (README, Figures).
+import { LabError } from '../../../shared/contract.ts';
 import type {
   FinetuneMethodId,
   FinetuneSettings,
@@ -45,7 +46,10 @@ const RECIPES: Record<TrainedMethodId, Recipe> = {
 
 export const isTrained = (method: FinetuneMethodId): method is TrainedMethodId => method in RECIPES;
 
-/** `items`: how many the run trains on; a batch is never larger. `fixed`: images the model takes at once, where its file says. */
+/**
+ * `items`: how many the run trains on; a batch is never larger. `fixed`: images the model takes at once, where its file says. Throws
+ * `bad-request` for FLYP in micro-batches: its loss compares every image of a batch with every caption of it.
+ */
 export function resolveSettings(
   method: FinetuneMethodId,
   family: Family,
@@ -71,7 +75,9 @@ export function resolveSettings(
   };
   const wanted = Math.max(1, Math.min(merged.batch, items));
   const batch = fixed ? Math.max(1, Math.round(wanted / fixed)) * fixed : wanted;
-  const micro = fixed ?? Math.min(asked.microBatch ?? batch, batch);
+  const atOnce = family === 'convolution' && method !== 'flyp' ? CACHED : batch;
+  const micro = fixed ?? Math.min(asked.microBatch ?? atOnce, batch);
+  if (method === 'flyp') checkContrastive(batch, micro);
   const kept = Object.keys(own);
   const applies = ([name]: [string, unknown]) =>
     !['blocks', 'rank', 'alpha', 'targets', 'dropout'].includes(name) || kept.includes(name);
@@ -82,6 +88,16 @@ export function resolveSettings(
     batch,
     microBatch: divisor,
   };
+}
+
+function checkContrastive(batch: number, micro: number): void {
+  if (micro < batch)
+    throw new LabError(
+      'bad-request',
+      `FLYP compares every image of a batch with every caption of it, so that ${batch} images cannot be taken ${micro} at a time. Leave the micro-batch out, or choose a batch of ${micro}.`,
+    );
+  if (batch < 2)
+    throw new LabError('bad-request', 'FLYP tells the captions of a batch apart, so that it needs two images or more.');
 }
 
 export function modeOf(method: FinetuneMethodId, settings: ResolvedSettings): Mode {

@@ -11,7 +11,9 @@ import type { ImagePool } from '../images/pool.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder } from '../models/folder.ts';
 import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
 import type { ClassifierSpec, Head } from '../training/classifier.ts';
+import type { CaptionSetName, CaptionSpec } from '../training/contrastive-classifier.ts';
 import { createBatches } from './batches.ts';
+import { againstCaptions } from './captions.ts';
 import { modeOf, rateAt } from './recipes.ts';
 import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
@@ -28,6 +30,8 @@ export type RunInput = {
   train: Int32Array;
   validation: Int32Array;
   head: Head;
+  /** What FLYP trains against instead of a head; null (or left out) for other methods. */
+  captions?: CaptionSpec | null;
   /** The output with the model's own classes, where a control set is told apart by them. */
   own: string | null;
   seed: number;
@@ -75,6 +79,8 @@ export type Trained = {
   /** Class logits and features of items, with the weights as they are in the thread: the best ones. */
   predict(items: Int32Array): Promise<Rows>;
   predictFiles(files: string[]): Promise<Rows>;
+  /** Features of class captions with the weights as they are in the thread; null where the text tower is not trained. */
+  classFeatures: ((set: CaptionSetName) => Promise<Float32Array>) | null;
 };
 
 /** What a checkpoint says beside its tensors. */
@@ -120,6 +126,7 @@ export function classifierSpec(input: RunInput): ClassifierSpec {
     feature: { tensor: output.tensor, pool: output.pool },
     own: input.own,
     head: input.head,
+    captions: input.method === 'flyp' ? (input.captions ?? null) : null,
     mode: modeOf(input.method, input.settings),
     seed: input.seed,
     blockRate: input.settings.blockRate,
@@ -250,6 +257,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
     bestFile,
     predict: (wanted) => plain(filesOf(input, wanted), 'weights'),
     predictFiles: (files) => plain({ files }, 'weights'),
+    classFeatures: input.captions ? (set) => thread.ask({ kind: 'classes', set }) : null,
   };
 }
 
@@ -268,8 +276,8 @@ function stepper(
   hooks: RunHooks,
   { at, steps, failed, stepped }: Stepping,
 ): () => Promise<number> {
-  const { settings, classes, labels, train: items, seed } = input;
-  const { microBatch, batch } = settings;
+  const { settings, labels, train: items, seed } = input;
+  const { batch } = settings;
   const batches = createBatches({
     images,
     ...filesOf(input, items),
@@ -287,15 +295,9 @@ function stepper(
       for await (const next of batches.epoch(at.epoch, at.batch)) {
         hooks.signal.throwIfAborted();
         for (const { index, reason } of next.failures) await failed(input.files[items[index]!]!, reason);
-        const targets = targetsOf(next.labels, classes.length, settings.smoothing);
         const lr = rateAt(at.step, steps, settings);
-        const parts = batch / microBatch;
-        const result = await thread.ask({
-          kind: 'step',
-          batches: split(next.pixels, targets, parts),
-          lr,
-          clip: settings.clip,
-        });
+        const parts = microBatches(input, next, at.step);
+        const result = await thread.ask({ kind: 'step', batches: parts, lr, clip: settings.clip });
         at.step++;
         at.batch++;
         at.lossSum += result.loss;
@@ -316,8 +318,16 @@ function stepper(
   };
 }
 
-/** A batch as `parts` micro-batches: views. */
-export function split(pixels: Float32Array, targets: Float32Array, parts: number): MicroBatch[] {
+/** A batch as the micro-batches of one step, with what they are trained against. The pixels are views. */
+export function microBatches(
+  { settings, classes, captions, seed }: Pick<RunInput, 'settings' | 'classes' | 'captions' | 'seed'>,
+  { pixels, labels }: { pixels: Float32Array; labels: Int32Array },
+  step: number,
+): MicroBatch[] {
+  const { smoothing, batch, microBatch } = settings;
+  if (captions) return [{ pixels, ...againstCaptions(captions, labels, { seed, step, smoothing }) }];
+  const targets = targetsOf(labels, classes.length, smoothing);
+  const parts = batch / microBatch;
   const part = (all: Float32Array, k: number) => all.subarray((all.length / parts) * k, (all.length / parts) * (k + 1));
   return Array.from({ length: parts }, (_, k) => ({ pixels: part(pixels, k), targets: part(targets, k) }));
 }
@@ -328,9 +338,11 @@ const filesOf = ({ files, hashes }: Pick<RunInput, 'files' | 'hashes'>, items: I
 });
 
 /** Of everything that decides a run's numbers, but for the machine. */
-function keyOf({ model, method, settings, classes, hashes, labels, train: items, validation, seed }: RunInput): string {
+function keyOf(input: RunInput): string {
+  const { model, method, settings, classes, hashes, labels, train: items, validation, seed, captions } = input;
   const of = (chosen: Int32Array) => Array.from(chosen, (i) => [hashes[i], labels[i]]);
-  const facts = [model.hash, model.output.id, method, settings, classes, seed, of(items), of(validation)];
+  const words = captions ? [String(captions.ids), captions.sets] : null;
+  const facts = [model.hash, model.output.id, method, settings, classes, seed, of(items), of(validation), words];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

@@ -16,6 +16,7 @@ import type { FeatureOutput, ModelFolder } from '../models/folder.ts';
 import { classTextFeatures } from '../models/text-features.ts';
 import { gatherRows, normaliseRows } from '../numeric/matrix.ts';
 import type { Head } from '../training/classifier.ts';
+import { withoutCaptions } from './captions.ts';
 import { type Family, resolveSettings } from './recipes.ts';
 
 export type Backbone = {
@@ -74,6 +75,15 @@ export const fixedBatchOf = ({ vision }: Pick<ModelFolder, 'vision'>): number | 
   return typeof size === 'number' && size > 0 ? size : null;
 };
 
+/** What classes are called in captions, and the templates. */
+export const wordsOf = (
+  { classNames, templates }: Pick<FinetuneParams, 'classNames' | 'templates'>,
+  classes: readonly string[],
+): { names: string[]; templates: string[] } => ({
+  names: classes.map((name) => classNames[name] ?? className(name)),
+  templates: templates.length > 0 ? templates : [...DEFAULT_TEMPLATES],
+});
+
 type Hooks = { signal: AbortSignal; log: Log; progress(done: number, total: number, note: string): void };
 
 /** Embeds what is not in the cache yet. Items that cannot be read are listed in `excluded` and used by nobody. */
@@ -95,8 +105,7 @@ export async function layGround(
   for (const item of drawn.items)
     if (failed.has(item.id)) drawn.excluded.push({ path: item.path, reason: failed.get(item.id)! });
   normaliseRows(embedded.features, embedder.dim);
-  const names = drawn.classes.map((name) => params.classNames[name] ?? className(name));
-  const templates = params.templates.length > 0 ? params.templates : [...DEFAULT_TEMPLATES];
+  const { names, templates } = wordsOf(params, drawn.classes);
   const text = embedder.text ? await classTextFeatures(embedder, names, templates, hooks.signal) : null;
   return {
     ...drawn,
@@ -138,6 +147,7 @@ export function initialHead(
 ): { head: Head; from: 'zero-shot' | 'probe' } {
   const classes = ground.classes.length;
   const { dim } = ground.backbone.embedder;
+  if (method === 'flyp' && !ground.text) throw withoutCaptions(ground.backbone);
   if (ground.text && method !== 'lp-ft')
     return {
       from: 'zero-shot',

@@ -10,8 +10,9 @@ import { className } from '../../../shared/templates.ts';
 import type { Engine } from '../context.ts';
 import type { Drawn } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
+import { captionsOf } from '../finetune/captions.ts';
 import { train } from '../finetune/run.ts';
-import { type Ground, initialHead, openBackbone, settingsFor, testOf, threadsOf } from '../finetune/setup.ts';
+import { type Ground, initialHead, openBackbone, settingsFor, testOf, threadsOf, wordsOf } from '../finetune/setup.ts';
 import type { GridModel, GridRow } from '../methods/grid.ts';
 import { DEFAULT_SCALE } from '../methods/zero-shot.ts';
 import { normaliseRows, softmaxRows } from '../numeric/matrix.ts';
@@ -124,6 +125,7 @@ async function trainRow(
   const { head } = initialHead(ground, row.method, draw);
   const settings = settingsFor(ground, { method: row.method, settings: params.training }, draw.train.length);
   const words = `${row.method}, ${row.shots} shots, seed ${row.seed} (${place})`;
+  job.engine.models.rest();
   const trained = await train(
     {
       model: { ...ground.backbone, hash: ground.backbone.embedder.hash },
@@ -136,6 +138,7 @@ async function trainRow(
       train: draw.train,
       validation: draw.validation,
       head,
+      captions: await captionsOf(row.method, ground.backbone, wordsOf(params, ground.classes)),
       own: null,
       seed: row.seed,
       threads: threadsOf(job.engine, params.threads),

@@ -1,5 +1,6 @@
 // What a loaded model can do for the rest of the engine: turn image files and captions into feature rows.
 import type { Failure } from '../images/spec.ts';
+import type { Tokens } from './tokenizer.ts';
 
 export type Embedder = {
   id: string;
@@ -32,6 +33,8 @@ export type Embedder = {
   ): Promise<{ features: Float32Array; failures: Failure[] }>;
   /** Rows [captions.length, dim] in the same space, not normalised; null when the model has no text side for this output. */
   text: ((captions: string[], signal?: AbortSignal) => Promise<Float32Array>) | null;
+  /** Captions as ids, all as long as the longest, or as the context where the text side needs that; null as `text` is. */
+  tokens: ((captions: string[]) => Promise<Tokens>) | null;
   /** The model's own classes, in the order of its logits; null when the feature is not logits. */
   labels: string[] | null;
 };

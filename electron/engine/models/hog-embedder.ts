@@ -38,5 +38,6 @@ export const hogEmbedder = (images: () => ImagePool): Embedder => ({
   lanes: 1,
   images: (files, signal, hashes) => images().hog(files, { signal, hashes }),
   text: null,
+  tokens: null,
   labels: null,
 });

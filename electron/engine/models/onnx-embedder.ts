@@ -28,7 +28,7 @@ const ACCELERATOR_BATCH = 64;
 const SPARE_BYTES = 64 * 1024 * 1024;
 
 export type OnnxEmbedderOptions = {
-  info: ModelInfo;
+  info: Pick<ModelInfo, 'id' | 'name' | 'licence'>;
   folder: ModelFolder;
   sessions: Sessions;
   images: () => ImagePool;
@@ -91,7 +91,9 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     lanes: device === 'cpu' ? lanes : 1,
     images: (files, signal, hashes) =>
       embedImages({ files, signal, hashes, pool: options.images(), vision, batch, dim, rows, spare }),
-    text: folder.text && folder.text.shared === output.id ? textSide(folder.text, vision, sessions, run, dim) : null,
+    ...(folder.text && folder.text.shared === output.id
+      ? textSide(folder.text, vision, sessions, run, dim)
+      : { text: null, tokens: null }),
     labels: output.tensor === 'logits' && folder.labels?.length === dim ? folder.labels : null,
   };
 }
@@ -282,7 +284,7 @@ function textSide(
   sessions: Sessions,
   run: Run,
   dim: number,
-): NonNullable<Embedder['text']> {
+): Pick<Embedder, 'text' | 'tokens'> {
   const rows = async (captions: string[], pad: 'context' | 'longest') => {
     const tokens = await sessions.tokenize(text.tokenizer, captions, pad);
     const result = await run(text, textFeeds(text, tokens, vision), text.output);
@@ -293,7 +295,8 @@ function textSide(
     padding ??= text.tokenizer.dynamic ? tryShortRows(rows) : Promise.resolve('context');
     return padding;
   };
-  return async (captions, signal) => {
+  const tokens = async (captions: string[]) => sessions.tokenize(text.tokenizer, captions, await choosePadding());
+  const features: Embedder['text'] = async (captions, signal) => {
     const features = new Float32Array(captions.length * dim);
     if (captions.length === 0) return features;
     const pad = await choosePadding();
@@ -310,6 +313,7 @@ function textSide(
     }
     return features;
   };
+  return { text: features, tokens };
 }
 
 /** CLIP attends backwards only, so padding cannot matter and rows may be as short as the captions; others need it. Tried, not guessed. */

@@ -27,10 +27,14 @@ export type ModelStore = {
   get(idOrPath: string): Promise<ModelInfo>;
   /** Device and threads default to the settings. */
   embedder(idOrPath: string, options?: EmbedderOptions): Promise<Embedder>;
+  /** An embedder of files that are no model of the lab's, such as one being written. On the CPU. */
+  embedderOf(folder: ModelFolder, output: string): Promise<Embedder>;
   /** What a model's folder holds, for those who need its files. Throws as `embedder` does, and for hog. */
   folder(idOrPath: string): Promise<{ info: ModelInfo; folder: ModelFolder }>;
   /** The execution provider that a choice such as 'auto' (or the settings') comes to. */
   device(choice?: string): Promise<string>;
+  /** Closes the model files that nothing runs now; they open again when they are asked for. */
+  rest(): void;
   providers(): Promise<ProviderReport[]>;
   /** What the device 'auto' came to; null while that is unknown. `find`: find out, which takes a second of computing. */
   autoDevice(find: boolean): string | null;
@@ -155,6 +159,18 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
         threads: threads ?? settings.threads,
       });
     },
+    embedderOf: (folder, output) =>
+      onnxEmbedder({
+        info: { id: folder.path, name: path.basename(folder.path), licence: folder.licence },
+        folder,
+        sessions,
+        images: options.images,
+        hash: folder.path,
+        output,
+        device: 'cpu',
+        threads: options.settings().threads,
+      }),
+    rest: () => sessions.rest(),
     providers: () => sessions.providers(),
     autoDevice: (find) => sessions.autoDevice(find),
     async add(source) {

@@ -411,6 +411,7 @@ classify(sys.argv[1])`;
       name: 'x',
       file: 'onnx/model_fp16.onnx',
       textFile: null,
+      textTrained: false,
       source,
       classes: CLASSES,
       head: null,

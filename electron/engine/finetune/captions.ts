@@ -1,0 +1,76 @@
+// Captions that a run trains against (FLYP): every class under every template, one drawn for each image of a step.
+import { LabError } from '../../../shared/contract.ts';
+import type { FinetuneMethodId } from '../../../shared/finetune.ts';
+import { randomOf } from '../../../shared/protocol.ts';
+import { captionsFor } from '../../../shared/templates.ts';
+import type { CaptionSpec } from '../training/contrastive-classifier.ts';
+import type { Backbone } from './setup.ts';
+
+type Classes = { names: readonly string[]; templates: readonly string[] };
+
+/**
+ * The captions as ids, all of one length; null for methods that train no text tower. `control`: those of a control set, told apart
+ * by the trained text tower too. Throws `unsupported` where the feature shares no space with captions.
+ */
+export async function captionsOf(
+  method: FinetuneMethodId,
+  { name, folder, embedder }: Pick<Backbone, 'name' | 'folder' | 'embedder'>,
+  own: Classes,
+  control: Classes | null = null,
+): Promise<CaptionSpec | null> {
+  if (method !== 'flyp') return null;
+  const { text } = folder;
+  if (!text || !embedder.tokens) throw withoutCaptions({ name, folder, embedder });
+  const captions = [own, control].flatMap(
+    (set) => set?.names.flatMap((className) => captionsFor(set.templates, className)) ?? [],
+  );
+  const { ids, mask, length } = await embedder.tokens(captions);
+  const setOf = ({ names, templates }: Classes, from: number) => ({
+    from,
+    classes: names.length,
+    templates: templates.length,
+  });
+  const first = own.names.length * own.templates.length;
+  return {
+    file: text.file,
+    output: text.output,
+    ids,
+    mask,
+    length,
+    sets: { own: setOf(own, 0), control: control && setOf(control, first) },
+  };
+}
+
+/** Why FLYP cannot train a model (or this output of it), and the way out. */
+export function withoutCaptions({ name, folder, embedder }: Pick<Backbone, 'name' | 'folder' | 'embedder'>): LabError {
+  const reason = folder.text
+    ? `${embedder.output} of ${name} is not in one space with them. Choose the output ${folder.text.shared}.`
+    : `${name} has no text side. Choose a CLIP-like model, or another method.`;
+  return new LabError('unsupported', `FLYP trains images against captions, and ${reason}`);
+}
+
+/** Apart from the streams that shuffle epochs and draw items. */
+const DRAWS = 0x40000000;
+
+/**
+ * What one step's images are trained against. `captions` [batch]: the row of each image's caption, its template drawn by (seed,
+ * step). `targets` [batch, batch]: image i belongs to the caption of every image of its class alike, rows summing to 1, less
+ * `smoothing`. FLYP's own training takes other images of the same class for negatives (their loss has this form as an option): with
+ * few classes most of a batch would be pushed away from its own class.
+ */
+export function againstCaptions(
+  { sets }: Pick<CaptionSpec, 'sets'>,
+  labels: Int32Array,
+  { seed, step, smoothing }: { seed: number; step: number; smoothing: number },
+): { captions: Int32Array; targets: Float32Array } {
+  const { from, templates } = sets.own;
+  const random = randomOf(seed, DRAWS + step);
+  const captions = labels.map((label) => from + label * templates + Math.floor(random() * templates));
+  const batch = labels.length;
+  const targets = new Float32Array(batch * batch).fill(smoothing / batch);
+  for (let i = 0; i < batch; i++) {
+    const alike = labels.reduce((n, label) => n + (label === labels[i] ? 1 : 0), 0);
+    for (let j = 0; j < batch; j++) if (labels[j] === labels[i]) targets[i * batch + j]! += (1 - smoothing) / alike;
+  }
+  return { captions, targets };
+}
