@@ -117,6 +117,7 @@ export async function forecastRun(
       problem: null,
       offers: [],
     };
+  engine.models.rest(); // as the run does
   const thread = startTrainThread();
   try {
     const planned = await thread.ask({ kind: 'plan', spec: classifierSpec(input) });

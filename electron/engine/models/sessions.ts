@@ -50,6 +50,8 @@ export type Sessions = {
   /** Where a file really runs: after a failed load that is 'cpu', whatever was asked. */
   actualDevice(source: OnnxSource): Promise<string>;
   providers(): Promise<ProviderReport[]>;
+  /** Closes every file that is not running now, so that its memory is free for something large. */
+  rest(): void;
   /** How many model files are open now. */
   open(): number;
   close(): Promise<void>;
@@ -181,6 +183,9 @@ export function createSessions(options: Options): Sessions {
       return entry.device;
     },
     providers: () => providers.report(),
+    rest() {
+      for (const [key, entry] of entries) if (!busy(entry)) release(key, entry);
+    },
     open: () => entries.size,
     async close() {
       clearInterval(sweep);
