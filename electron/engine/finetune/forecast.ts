@@ -29,12 +29,12 @@ const SLACK = 1.2;
 
 type Sizes = Pick<PlanInfo, 'trained' | 'frozenBytes' | 'activationBytes' | 'widestBytes'>;
 
-/** Copies of all weights at the highest point: the file, the tensors read from it, and the model that embeds with what it loads. */
-const COPIES = 6;
+/** Copies of all weights at the highest point: the file, the tensors read from it, and what the model that embedded left behind. */
+const COPIES = 4;
 
 /**
  * Fitted to the highest memory of whole runs, batch 16, two threads: MobileNetV2 full 1.9 GB, LoRA 1.9, last blocks 0.9; ViT-B/32
- * full 5.3, LoRA 2.9. What is trained takes weights, gradients, two moments, and where it began, is kept and read again.
+ * LoRA 2.1. What is trained takes weights, gradients, two moments, and where it began, is kept and read again.
  */
 export function memoryOf(plan: Sizes, settings: { ema: number; batch: number; microBatch: number }): number {
   const arrays = 7 + (settings.ema > 0 ? 1 : 0) + (settings.batch > settings.microBatch ? 1 : 0);
