@@ -35,6 +35,7 @@ describe('kill -9', () => {
   const cases: [string, string[]][] = [
     ['fine-tune', ['--ema', '0.9']],
     ['lora', ['--targets', 'all', '--rank', '4', '--dropout', '0.25', '--micro-batch', '2']],
+    ['flyp', ['--templates', 'a photo of a {}.', '--templates', 'one {} more']],
   ];
   const run = (data: string, args: string[], seconds: string) =>
     shell(lab.dir, ['finetune', lab.at('looks'), '--model', fixturePath('tiny-clip'), ...EVERY, ...args], {
