@@ -260,7 +260,17 @@ test(
     const { code, stdout } = await lab(dir, '--help');
     expect(code).toBe(0);
     const names = [...stdout.matchAll(/^ {2}lab (\w+) {2,}\w/gm)].map(([, name]) => name!);
-    expect(names).toEqual(['compare', 'import', 'embed', 'classify', 'search', 'models', 'doctor', 'serve']);
+    expect(names).toEqual([
+      'compare',
+      'finetune',
+      'import',
+      'embed',
+      'classify',
+      'search',
+      'models',
+      'doctor',
+      'serve',
+    ]);
     for (const end of await Promise.all(names.map((name) => lab(dir, name, '--help')))) {
       expect(end.code).toBe(0);
       expect(end.stdout).toMatch(/Examples\n {2}npm run -s lab -- \w/);
