@@ -1,7 +1,8 @@
 // Training against captions as users run it: both towers change, a cut-off run goes on to the same numbers, the saved model tells
 // classes apart by captions as the run did, and a comparison has its row.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { againstCaptions } from '../../../electron/engine/finetune/captions.ts';
@@ -11,18 +12,26 @@ import { classTextFeatures } from '../../../electron/engine/models/text-features
 import { readSafetensors } from '../../../electron/engine/training/safetensors.ts';
 import type { CompareParams } from '../../../shared/contract.ts';
 import type { FinetuneParams } from '../../../shared/finetune.ts';
-import { fixturePath } from '../../helpers/shared.ts';
+import { fixturePath, sharedPath } from '../../helpers/shared.ts';
 import { numbersOf, openLab, paint, type TrainLab } from './lab.ts';
 
 const TEMPLATES = ['a photo of a {}.', 'a picture that is {}, small', '{}'];
 const SETTINGS: FinetuneParams['settings'] = { epochs: 6, batch: 12, lr: 2e-3, augment: 'none', warmup: 0 };
 const FLYP = { method: 'flyp' as const, settings: SETTINGS, templates: TEMPLATES };
 
+const models = mkdtempSync(path.join(tmpdir(), 'lab-flyp-'));
 let lab: TrainLab;
 let looks = 0;
 let control = 0;
 beforeAll(async () => {
-  lab = await openLab();
+  lab = await openLab({ modelsDirs: [fixturePath(''), models] });
+  if (WHOLE) {
+    const one = path.join(models, 'one-file');
+    mkdirSync(path.join(one, 'onnx'), { recursive: true });
+    for (const name of ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'])
+      copyFileSync(path.join(fixturePath('tiny-clip'), name), path.join(one, name));
+    copyFileSync(WHOLE, path.join(one, 'onnx', 'model.onnx'));
+  }
   await paint(lab.at('looks'), 12);
   await paint(lab.at('others'), 4, {
     classes: ['blue', 'checked'],
@@ -32,7 +41,12 @@ beforeAll(async () => {
   looks = await lab.dataset('looks');
   control = await lab.dataset('others');
 }, 60_000);
-afterAll(() => lab.close());
+afterAll(async () => {
+  await lab.close();
+  rmSync(models, { recursive: true, force: true });
+});
+
+const WHOLE = sharedPath('fixtures/tiny-clip/onnx/model.onnx');
 
 const sha = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
@@ -164,6 +178,22 @@ describe('a run', () => {
     expect(accuracy('tiny-clip')).toBe((await report()).before.zeroShot);
   }, 60_000);
 });
+
+test.skipIf(!WHOLE)(
+  'one file with both towers is trained and saved as one (needs fixtures/tiny-clip/onnx/model.onnx)',
+  async () => {
+    const { id, ended } = await lab.start({ datasetId: looks, ...FLYP, model: { id: 'one-file' } });
+    expect((await ended).error).toBeNull();
+    const { test: after, trainedParameters, parameters } = (await lab.running.handlers['finetune.get']({ id })).report!;
+    expect(trainedParameters).toBe(parameters);
+    const saved = await lab.running.handlers['finetune.save']({ id, alpha: 1, name: 'one-saved' });
+    expect(existsSync(path.join(saved.path!, 'finetuned-text.safetensors'))).toBe(false);
+    expect(readFileSync(path.join(saved.path!, 'README.md'), 'utf8')).toContain('The text side was trained');
+    const { results } = await compare({ models: [{ id: 'one-saved' }], methods: ['zero-shot'], classNames: {} });
+    expect(results[0]!.accuracy).toBe(after.accuracy);
+  },
+  60_000,
+);
 
 test('a comparison has its row beside the others', async () => {
   const { report } = await compare({ methods: ['zero-shot', 'linear-probe', 'flyp'], shots: [2, 4], seeds: 2 });
