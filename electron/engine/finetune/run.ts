@@ -5,15 +5,14 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
 import type { FinetuneEpoch, FinetuneMethodId, FinetuneReport, ResolvedSettings } from '../../../shared/finetune.ts';
-import { accuracyOf, argmax, logLossOf } from '../../../shared/metrics.ts';
 import type { Log } from '../context.ts';
 import type { ImagePool } from '../images/pool.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder } from '../models/folder.ts';
-import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
 import type { ClassifierSpec, Head } from '../training/classifier.ts';
 import type { CaptionSetName, CaptionSpec } from '../training/contrastive-classifier.ts';
 import { createBatches } from './batches.ts';
 import { againstCaptions } from './captions.ts';
+import { filesOf, judge, plainForward, type Rows } from './judge.ts';
 import { modeOf, rateAt } from './recipes.ts';
 import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
@@ -53,16 +52,6 @@ export type RunHooks = {
   failure(file: string, reason: string): void;
   /** Asked when files begin to fail: throws `offline` where the dataset's folder cannot be reached. */
   reachable(): Promise<void>;
-};
-
-/** Rows of images in the order they were asked for; those of files that failed are of an empty image. */
-export type Rows = {
-  logits: Float32Array;
-  features: Float32Array;
-  /** Logits over the model's own classes, where they were asked for. */
-  own: Float32Array | null;
-  /** By place in the list. */
-  failures: Map<number, string>;
 };
 
 export type Trained = {
@@ -332,11 +321,6 @@ export function microBatches(
   return Array.from({ length: parts }, (_, k) => ({ pixels: part(pixels, k), targets: part(targets, k) }));
 }
 
-const filesOf = ({ files, hashes }: Pick<RunInput, 'files' | 'hashes'>, items: Int32Array) => ({
-  files: Array.from(items, (i) => files[i]!),
-  hashes: Array.from(items, (i) => hashes[i]!),
-});
-
 /** Of everything that decides a run's numbers, but for the machine. */
 function keyOf(input: RunInput): string {
   const { model, method, settings, classes, hashes, labels, train: items, validation, seed, captions } = input;
@@ -377,57 +361,4 @@ async function resumed(thread: TrainThread, checkpoint: string, key: string, log
 function isBetter(now: { accuracy: number; loss: number } | null, best: Progress['best']): boolean {
   if (!now || !best) return true;
   return now.accuracy > best.accuracy || (now.accuracy === best.accuracy && now.loss < best.loss);
-}
-
-type Wanted = { files: string[]; hashes?: string[] };
-type Forward = (wanted: Wanted, weights: 'weights' | 'average') => Promise<Rows>;
-
-/** Runs files without augmentation. */
-function plainForward(thread: TrainThread, images: ImagePool, input: RunInput, signal: AbortSignal): Forward {
-  const spec = input.model.folder.vision!.preprocessing;
-  const { microBatch: batch } = input.settings;
-  const batches = createBatches({ images, files: [], labels: [], spec, augment: 'none', seed: 0, batch, signal });
-  return async ({ files, hashes }, weights) => {
-    const failures = new Map<number, string>();
-    let logits: Float32Array | null = null;
-    let features: Float32Array | null = null;
-    let own: Float32Array | null = null;
-    let from = 0;
-    for await (const { pixels, failures: failed } of batches.plain(files, hashes)) {
-      for (const { index, reason } of failed) failures.set(index, reason);
-      const out = await thread.ask({ kind: 'forward', pixels, weights });
-      const [c, d] = [out.logits.length / batch, out.features.length / batch];
-      logits ??= new Float32Array(files.length * c);
-      features ??= new Float32Array(files.length * d);
-      const rows = Math.min(batch, files.length - from);
-      if (out.own) {
-        const o = out.own.length / batch;
-        own ??= new Float32Array(files.length * o);
-        own.set(out.own.subarray(0, rows * o), from * o);
-      }
-      logits.set(out.logits.subarray(0, rows * c), from * c);
-      features.set(out.features.subarray(0, rows * d), from * d);
-      from += rows;
-    }
-    return { logits: logits ?? new Float32Array(0), features: features ?? new Float32Array(0), own, failures };
-  };
-}
-
-/** Accuracy and loss of items; those that cannot be read do not count. */
-async function judge(
-  forward: (wanted: Wanted) => Promise<Rows>,
-  items: Int32Array,
-  input: RunInput,
-  failed: Stepping['failed'],
-): Promise<{ accuracy: number; loss: number } | null> {
-  if (items.length === 0) return null;
-  const { logits, failures } = await forward(filesOf(input, items));
-  for (const [i, reason] of failures) await failed(input.files[items[i]!]!, reason);
-  const classes = input.classes.length;
-  const good = Int32Array.from(items.keys()).filter((i) => !failures.has(i));
-  if (good.length === 0) return null;
-  const truth = good.map((i) => input.labels[items[i]!]!);
-  const probabilities = softmaxRows(Float64Array.from(gatherRows(logits, classes, good)), classes);
-  const said = truth.map((_, i) => argmax(probabilities, i, classes));
-  return { accuracy: accuracyOf(said, truth), loss: logLossOf(probabilities, truth, classes) };
 }
