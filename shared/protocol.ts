@@ -9,6 +9,8 @@ export const TRAIN = 0;
 export const VAL = 1;
 export const TEST = 2;
 export const UNUSED = 255;
+/** The byte of a named split. */
+export const SPLIT_CODE = { train: TRAIN, val: VAL, test: TEST } as const;
 
 /** Uniform numbers in [0, 1). */
 export type Random = () => number;

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { LabError, type Split } from '../../shared/contract.ts';
-import { stratifiedSplit } from '../../shared/protocol.ts';
+import { LabError } from '../../shared/contract.ts';
+import { SPLIT_CODE, stratifiedSplit, UNUSED } from '../../shared/protocol.ts';
 import { FEATURE_METHOD_IDS, METHOD_IDS, type ReportModel } from '../../shared/report.ts';
 import { splitNamed } from '../engine/datasets/layout.ts';
 import { type GridInput, type GridRow, runGrid, testItems } from '../engine/methods/grid.ts';
@@ -32,8 +32,6 @@ type Labelled = {
   splitSource: string;
 };
 
-const SPLIT_CODE: Record<Split, number> = { train: 0, val: 1, test: 2 };
-const UNUSED = 255;
 const DEFAULT_FRACTION = 0.2;
 
 /** There are no images to train an encoder on. */

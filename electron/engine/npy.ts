@@ -1,6 +1,6 @@
 // NumPy's .npy files, version 1 and 2: little-endian, C order. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { LabError } from '../../shared/contract.ts';
-import { fromHalf } from './models/half.ts';
+import { fromHalf } from '../../shared/half.ts';
 
 export type Npy = {
   shape: number[];

@@ -16,17 +16,28 @@ import type { Engine } from '../context.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { getDataset } from '../datasets/store.ts';
 import { clapPenalty } from '../methods/clap.ts';
-import { linearProbe } from '../methods/linear-probe.ts';
+import { predictProbe } from '../methods/linear-probe.ts';
 import { trainTextHead } from '../methods/text-head.ts';
 import { zeroShotProbabilities } from '../methods/zero-shot.ts';
-import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
+import type { LogisticFit } from '../numeric/logistic.ts';
+import { gatherRows, normaliseRows, softmaxRows } from '../numeric/matrix.ts';
 import { HEAD_BIAS, HEAD_WEIGHT, type Head } from '../training/classifier.ts';
 import { writeSafetensors } from '../training/safetensors.ts';
 import { captionsOf } from './captions.ts';
 import { type Control, openControl, ownClasses } from './generality.ts';
 import { isTrained } from './recipes.ts';
-import { type RunHooks, type RunInput, type Trained, train } from './run.ts';
-import { drawRow, type Ground, initialHead, layGround, sampleOf, settingsFor, testOf, threadsOf } from './setup.ts';
+import { type RunHooks, type Trained, train } from './run.ts';
+import {
+  drawRow,
+  type Ground,
+  initialHead,
+  layGround,
+  probeOf,
+  runInput,
+  sampleOf,
+  settingsFor,
+  testOf,
+} from './setup.ts';
 import { WISE_ALPHAS } from './wise.ts';
 
 /** The weights after training in the layout of the model's file, and the head's, in a run's folder. */
@@ -53,7 +64,8 @@ export async function finetune(
   const settings = settingsFor(ground, params, row.train.length);
   hooks.settled(settings);
   const excluded = [...ground.excluded];
-  const { head, from } = initialHead(ground, params.method, row);
+  const probe = probeOf(ground, row);
+  const { head, from } = initialHead(ground, params.method, () => probe);
   writeHead(path.join(folder, HEAD_BEFORE), head, ground.backbone.embedder.dim);
   const dataset = getDataset(engine.db, params.datasetId);
   const { embedder } = ground.backbone;
@@ -80,29 +92,20 @@ export async function finetune(
   };
   if (!isTrained(params.method)) {
     const end = headOnly(ground, params, row, test, folder);
-    return { ...common, ...end, before: baselines(ground, row, test), counts: countsOf(row, test, excluded) };
+    return { ...common, ...end, before: baselines(ground, probe, test), counts: countsOf(row, test, excluded) };
   }
   const control = params.control && (await openControl(engine, ground, params.control, params.templates, hooks.signal));
   if (control && 'problem' in control) hooks.log('warn', control.problem);
   const words = control && 'words' in control ? control.words : null;
-  const input: RunInput = {
-    model: { ...ground.backbone, hash: embedder.hash },
+  const input = await runInput(engine, ground, row, params, {
     method: params.method,
     settings,
-    classes: ground.classes,
-    files: ground.items.map((item) => item.file),
-    hashes: ground.items.map((item) => item.hash),
-    labels: ground.labels,
-    train: row.train,
-    validation: row.validation,
     head,
     captions: await captionsOf(params.method, ground.backbone, ground, words),
     own: params.control ? ownClasses(ground.backbone) : null,
     seed: params.seed,
-    threads: threadsOf(engine, params.threads),
-    device: await engine.models.device(params.device),
     folder,
-  };
+  });
   const pathOf = new Map(ground.items.map((item) => [item.file, item.path]));
   const failure = (file: string, reason: string) => {
     excluded.push({ path: pathOf.get(file) ?? file, reason });
@@ -130,7 +133,7 @@ export async function finetune(
       best: trained.best,
       ended: trained.ended,
       test: metrics,
-      before: baselines(ground, row, test),
+      before: baselines(ground, probe, test),
       ...generality,
       seconds: trained.seconds,
       peakBytes: trained.peakBytes,
@@ -172,35 +175,24 @@ function scored(
 }
 
 /** Test accuracy without training: the captions, and the probe on the same items. */
-function baselines(ground: Ground, row: DrawnRow, test: Int32Array): FinetuneReport['before'] {
+function baselines(ground: Ground, probe: LogisticFit, test: Int32Array): FinetuneReport['before'] {
   const { classes, text, scale, backbone } = ground;
   const { dim } = backbone.embedder;
   const { x, labels } = sampleOf(ground, test);
   const accuracy = (p: Float64Array) => metricsOf(p, labels, classes).accuracy;
-  const probe = linearProbe.fit({ ...methodData(ground, row) }).predict(x, labels.length);
   return {
     zeroShot: text ? accuracy(zeroShotProbabilities(x, labels.length, dim, text, classes.length, scale)) : null,
-    probe: accuracy(Float64Array.from(probe.probabilities)),
+    probe: accuracy(predictProbe(probe, x, labels.length, dim, classes.length)),
   };
 }
-
-const methodData = (ground: Ground, row: DrawnRow) => ({
-  classes: ground.classes.length,
-  dim: ground.backbone.embedder.dim,
-  train: sampleOf(ground, row.train),
-  validation: sampleOf(ground, row.validation),
-  text: ground.text,
-  scale: ground.scale,
-  knnVote: 'similarity' as const,
-  knnIndex: 'auto' as const,
-});
 
 /** The head alone on frozen features: the encoder, and so its generality, stays as it was. */
 function headOnly(ground: Ground, params: FinetuneParams, row: DrawnRow, test: Int32Array, folder: string) {
   if (!ground.text || (params.method !== 'zs-probe' && params.method !== 'clap'))
     throw new LabError('unsupported', `${ground.backbone.name} has no text side, which ${params.method} begins from.`);
   const started = performance.now();
-  const data = methodData(ground, row);
+  const { dim } = ground.backbone.embedder;
+  const data = { train: sampleOf(ground, row.train), classes: ground.classes.length, dim, scale: ground.scale };
   const penalty = params.method === 'clap' ? clapPenalty(data, ground.text) : null;
   const { weights, predict } = trainTextHead(data, ground.text, penalty);
   const seconds = (performance.now() - started) / 1000;
@@ -210,13 +202,8 @@ function headOnly(ground: Ground, params: FinetuneParams, row: DrawnRow, test: I
     confidence: _sure,
     ...metrics
   } = metricsOf(predict(x, labels.length).probabilities, labels, ground.classes);
-  const { dim } = data;
   const unit = weights.slice();
-  for (let c = 0; c < data.classes; c++) {
-    const part = unit.subarray(c * dim, (c + 1) * dim);
-    const length = Math.hypot(...part) || 1;
-    for (let j = 0; j < dim; j++) part[j]! /= length;
-  }
+  normaliseRows(unit, dim);
   const head = { weight: unit, bias: new Float32Array(data.classes), classes: data.classes, scale: ground.scale };
   writeHead(path.join(folder, TRAINED), head, dim);
   return {

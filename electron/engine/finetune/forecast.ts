@@ -1,8 +1,7 @@
 // What a run will cost, from its graph and a few measured steps; and where it would not fit, what would.
 import { statfsSync } from 'node:fs';
-import { LabError } from '../../../shared/contract.ts';
 import type { FinetuneForecast, FinetuneMethodId, FinetuneParams, FinetuneSettings } from '../../../shared/finetune.ts';
-import { drawSeed, planDraw, UNUSED } from '../../../shared/protocol.ts';
+import { SPLIT_CODE, UNUSED } from '../../../shared/protocol.ts';
 import type { Engine } from '../context.ts';
 import { drawItems } from '../datasets/drawn.ts';
 import { getDataset } from '../datasets/store.ts';
@@ -11,11 +10,19 @@ import { captionsOf } from './captions.ts';
 import { MOST_ITEMS } from './generality.ts';
 import { isTrained, resolveSettings } from './recipes.ts';
 import { classifierSpec, microBatches, type RunInput, trainerOptions } from './run.ts';
-import { type Backbone, familyOf, fixedBatchOf, openBackbone, threadsOf, wordsOf } from './setup.ts';
+import {
+  type Backbone,
+  drawRow,
+  familyOf,
+  fixedBatchOf,
+  openBackbone,
+  runInput,
+  settingsFor,
+  wordsOf,
+} from './setup.ts';
 import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 import { WISE_ALPHAS } from './wise.ts';
 
-const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
 /** The first step opens memory and is left out. */
 const MEASURED_STEPS = 2;
 /** Kept free for the rest of the machine. */
@@ -67,34 +74,18 @@ export async function forecastRun(
   const backbone = await openBackbone(engine, params.model, params);
   const labels = Int32Array.from(drawn.items, (item) => item.label);
   const split = Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : UNUSED));
-  const plan = planDraw({ classes: drawn.classes, labels, split, shots: [params.shots] });
-  const row = plan.shots.length > 0 ? drawSeed(plan, params.seed)[0] : undefined;
-  if (!row) throw new LabError('bad-request', plan.omitted[0]?.reason ?? 'No training item is left.');
-  const settings = resolveSettings(
-    params.method,
-    backbone.family,
-    params.settings,
-    row.train.length,
-    fixedBatchOf(backbone.folder),
-  );
-  const input: RunInput = {
-    model: { ...backbone, hash: backbone.embedder.hash },
+  const ground = { ...drawn, backbone, labels, split };
+  const row = drawRow(ground, params.shots, params.seed);
+  const settings = settingsFor(ground, params, row.train.length);
+  const input = await runInput(engine, ground, row, params, {
     method: params.method,
     settings,
-    classes: drawn.classes,
-    files: drawn.items.map((item) => item.file),
-    hashes: drawn.items.map((item) => item.hash),
-    labels,
-    train: row.train,
-    validation: row.validation,
     head: headOf(backbone, drawn.classes.length),
     captions: await captionsOf(params.method, backbone, wordsOf(params, drawn.classes)),
     own: null,
     seed: params.seed,
-    threads: threadsOf(engine, params.threads),
-    device: await engine.models.device(params.device),
     folder: '',
-  };
+  });
   const steps = settings.epochs * Math.ceil(row.train.length / settings.batch);
   // images that are only looked at
   const tests = drawn.items.filter(({ split, label }) => split === 'test' && label >= 0).length;

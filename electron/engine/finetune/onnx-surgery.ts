@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
-import { toHalf } from '../models/half.ts';
+import { toHalf } from '../../../shared/half.ts';
 import {
   ATTRIBUTE,
   type AttributeProto,

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { LabError } from '../../../shared/contract.ts';
 import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../../shared/finetune.ts';
-import { type DrawnRow, drawSeed, planDraw, TEST, UNUSED } from '../../../shared/protocol.ts';
+import { type DrawnRow, drawSeed, planDraw, SPLIT_CODE, TEST, UNUSED } from '../../../shared/protocol.ts';
 import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
 import type { Engine, Log } from '../context.ts';
 import { type Drawn, drawItems } from '../datasets/drawn.ts';
@@ -14,10 +14,12 @@ import { embedItems } from '../models/embed-dataset.ts';
 import type { Embedder } from '../models/embedder.ts';
 import type { FeatureOutput, ModelFolder } from '../models/folder.ts';
 import { classTextFeatures } from '../models/text-features.ts';
+import type { LogisticFit } from '../numeric/logistic.ts';
 import { gatherRows, normaliseRows } from '../numeric/matrix.ts';
 import type { Head } from '../training/classifier.ts';
 import { withoutCaptions } from './captions.ts';
 import { type Family, resolveSettings } from './recipes.ts';
+import type { RunInput } from './run.ts';
 
 export type Backbone = {
   name: string;
@@ -42,7 +44,6 @@ export type Ground = Drawn & {
   names: string[];
 };
 
-const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
 /** A softmax of the probe's own scale is so sure of the training items that their gradients vanish. */
 const MOST_PROBE_SCALE = 30;
 
@@ -126,8 +127,11 @@ export async function layGround(
 export const testOf = ({ labels, split }: Pick<Ground, 'labels' | 'split'>): Int32Array =>
   Int32Array.from(labels.keys()).filter((i) => split[i] === TEST && labels[i]! >= 0);
 
+/** What a draw is made from. */
+export type Drawable = Pick<Ground, 'classes' | 'labels' | 'split'>;
+
 /** The items of one seed at one shot count (DESIGN.md 5). Throws `bad-request` naming the class that is too small. */
-export function drawRow(ground: Ground, shots: number | 'all', seed: number): DrawnRow {
+export function drawRow(ground: Drawable, shots: number | 'all', seed: number): DrawnRow {
   const plan = planDraw({ classes: ground.classes, labels: ground.labels, split: ground.split, shots: [shots] });
   const row = plan.shots.length > 0 ? drawSeed(plan, seed)[0] : undefined;
   if (!row) throw new LabError('bad-request', plan.omitted[0]?.reason ?? 'No training item is left.');
@@ -139,26 +143,29 @@ export const sampleOf = ({ features, labels, backbone }: Ground, items: Int32Arr
   labels: items.map((i) => labels[i]!),
 });
 
+/** The linear probe on a row's items: where a head may begin, and what a run is measured against. */
+export const probeOf = (ground: Ground, row: DrawnRow): LogisticFit =>
+  fitProbe({
+    train: sampleOf(ground, row.train),
+    validation: sampleOf(ground, row.validation),
+    dim: ground.backbone.embedder.dim,
+    classes: ground.classes.length,
+  });
+
 /** The text features where there are any, else (and for LP-FT) the probe, brought to rows of about length 1. */
 export function initialHead(
   ground: Ground,
   method: FinetuneMethodId,
-  row: DrawnRow,
+  probeFor: () => LogisticFit,
 ): { head: Head; from: 'zero-shot' | 'probe' } {
   const classes = ground.classes.length;
-  const { dim } = ground.backbone.embedder;
   if (method === 'flyp' && !ground.text) throw withoutCaptions(ground.backbone);
   if (ground.text && method !== 'lp-ft')
     return {
       from: 'zero-shot',
       head: { weight: ground.text.slice(), bias: new Float32Array(classes), classes, scale: ground.scale },
     };
-  const probe = fitProbe({
-    train: sampleOf(ground, row.train),
-    validation: sampleOf(ground, row.validation),
-    dim,
-    classes,
-  });
+  const probe = probeFor();
   const length = Math.sqrt(probe.weights.reduce((sum, w) => sum + w * w, 0) / classes) || 1;
   return {
     from: 'probe',
@@ -172,11 +179,33 @@ export function initialHead(
 }
 
 export const settingsFor = (
-  ground: Ground,
+  ground: Pick<Ground, 'backbone'>,
   params: Pick<FinetuneParams, 'method' | 'settings'>,
   items: number,
 ): ResolvedSettings =>
   resolveSettings(params.method, ground.backbone.family, params.settings, items, fixedBatchOf(ground.backbone.folder));
 
-export const threadsOf = (engine: Engine, asked: number | undefined): number =>
+const threadsOf = (engine: Engine, asked: number | undefined): number =>
   asked || engine.settings().threads || availableParallelism();
+
+type Asked = Pick<RunInput, 'method' | 'settings' | 'head' | 'captions' | 'own' | 'seed' | 'folder'>;
+
+/** A run's input from what it stands on and what was drawn; threads and device as asked, else as set. */
+export const runInput = async (
+  engine: Engine,
+  { backbone, classes, items, labels }: Pick<Ground, 'backbone' | 'classes' | 'items' | 'labels'>,
+  { train, validation }: DrawnRow,
+  { device, threads }: Pick<FinetuneParams, 'device' | 'threads'>,
+  asked: Asked,
+): Promise<RunInput> => ({
+  model: { ...backbone, hash: backbone.embedder.hash },
+  classes,
+  files: items.map((item) => item.file),
+  hashes: items.map((item) => item.hash),
+  labels,
+  train,
+  validation,
+  threads: threadsOf(engine, threads),
+  device: await engine.models.device(device),
+  ...asked,
+});

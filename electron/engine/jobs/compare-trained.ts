@@ -6,13 +6,21 @@ import { TRAINED_METHOD_IDS, type TrainedMethodId } from '../../../shared/finetu
 import { metricsOf } from '../../../shared/metrics.ts';
 import { type DrawnRow, drawSeed, planDraw } from '../../../shared/protocol.ts';
 import type { Omission, Shots } from '../../../shared/report.ts';
-import { className } from '../../../shared/templates.ts';
 import type { Engine } from '../context.ts';
 import type { Drawn } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { captionsOf } from '../finetune/captions.ts';
 import { train } from '../finetune/run.ts';
-import { type Ground, initialHead, openBackbone, settingsFor, testOf, threadsOf, wordsOf } from '../finetune/setup.ts';
+import {
+  type Ground,
+  initialHead,
+  openBackbone,
+  probeOf,
+  runInput,
+  settingsFor,
+  testOf,
+  wordsOf,
+} from '../finetune/setup.ts';
 import type { GridModel, GridRow } from '../methods/grid.ts';
 import { DEFAULT_SCALE } from '../methods/zero-shot.ts';
 import { normaliseRows, softmaxRows } from '../numeric/matrix.ts';
@@ -109,8 +117,7 @@ async function groundOf(id: string, { params, drawn, models, labels, split, job 
     features,
     text: model.text ?? null,
     scale: model.scale ?? DEFAULT_SCALE,
-    templates: params.templates,
-    names: drawn.classes.map((name) => params.classNames[name] ?? className(name)),
+    ...wordsOf(params, drawn.classes),
   };
 }
 
@@ -122,29 +129,20 @@ async function trainRow(
   { params, job }: Context,
 ): Promise<GridRow> {
   const { draw, ...key } = row;
-  const { head } = initialHead(ground, row.method, draw);
+  const { head } = initialHead(ground, row.method, () => probeOf(ground, draw));
   const settings = settingsFor(ground, { method: row.method, settings: params.training }, draw.train.length);
   const words = `${row.method}, ${row.shots} shots, seed ${row.seed} (${place})`;
   job.engine.models.rest();
   const trained = await train(
-    {
-      model: { ...ground.backbone, hash: ground.backbone.embedder.hash },
+    await runInput(job.engine, ground, draw, params, {
       method: row.method,
       settings,
-      classes: ground.classes,
-      files: ground.items.map((item) => item.file),
-      hashes: ground.items.map((item) => item.hash),
-      labels: ground.labels,
-      train: draw.train,
-      validation: draw.validation,
       head,
-      captions: await captionsOf(row.method, ground.backbone, wordsOf(params, ground.classes)),
+      captions: await captionsOf(row.method, ground.backbone, ground),
       own: null,
       seed: row.seed,
-      threads: threadsOf(job.engine, params.threads),
-      device: await job.engine.models.device(params.device),
       folder,
-    },
+    }),
     job.engine.images,
     {
       signal: job.signal,

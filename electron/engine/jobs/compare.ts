@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { z } from 'zod';
 import { type CompareParams, compareParams, LabError } from '../../../shared/contract.ts';
+import { SPLIT_CODE, UNUSED } from '../../../shared/protocol.ts';
 import {
   FEATURE_METHOD_IDS,
   METHOD_IDS,
@@ -10,10 +11,10 @@ import {
   type ReportModel,
   type ResultRow,
 } from '../../../shared/report.ts';
-import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
 import { type Drawn, drawItems } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { type DatasetItem, getDataset } from '../datasets/store.ts';
+import { wordsOf } from '../finetune/setup.ts';
 import { type GridModel, type GridRow, runGrid } from '../methods/grid.ts';
 import { embedItems } from '../models/embed-dataset.ts';
 import type { Embedder } from '../models/embedder.ts';
@@ -26,7 +27,6 @@ import { planTrained, rowsFolder, runTrained } from './compare-trained.ts';
 import { defineJob, type JobContext } from './kind.ts';
 
 const PUSH_EVERY_MS = 200;
-const SPLIT_CODE = { train: 0, val: 1, test: 2 } as const;
 
 export const compareJob = defineJob<CompareParams>({
   params: compareParams as z.ZodType<CompareParams>,
@@ -43,8 +43,7 @@ export const compareJob = defineJob<CompareParams>({
     await ensureOnline(engine, params.datasetId); // a drive that is back brings its items with it
     const dataset = getDataset(engine.db, params.datasetId);
     const drawn = drawItems(engine, params);
-    const names = captionNames(drawn.classes, params.classNames);
-    const templates = params.templates.length > 0 ? params.templates : [...DEFAULT_TEMPLATES];
+    const { names, templates } = wordsOf(params, drawn.classes);
 
     const models: (GridModel & { about: ReportModel })[] = [];
     const failed = new Map<number, string>();
@@ -102,10 +101,6 @@ const TEXTLESS = new Set<string>(['nearest-mean', 'knn', 'linear-probe', 'discri
 /** One name per backbone and chosen output, as rows carry it. */
 export const modelKey = (choice: { id: string; output?: string | undefined }): string =>
   choice.output ? `${choice.id}:${choice.output}` : choice.id;
-
-/** What a class is called in captions: as the user wrote it, else its folder's name with _ and - as spaces. */
-const captionNames = (classes: string[], own: Record<string, string>): string[] =>
-  classes.map((name) => own[name] ?? className(name));
 
 type Embedding = {
   params: CompareParams;
@@ -178,7 +173,7 @@ async function fitAll(
   };
 
   const labels = Int32Array.from(drawn.items, (item) => (failed.has(item.id) ? -1 : item.label));
-  const split = Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : 255));
+  const split = Uint8Array.from(drawn.items, (item) => (item.split ? SPLIT_CODE[item.split] : UNUSED));
   const onFeatures = FEATURE_METHOD_IDS.filter((id) => params.methods.includes(id));
   const trained = planTrained({ params, drawn, models, labels, split });
   const onRow = ({ predicted, probability, ...row }: GridRow) => {

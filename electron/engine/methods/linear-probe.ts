@@ -3,17 +3,18 @@
 import { createLogistic, type LogisticFit } from '../numeric/logistic.ts';
 import { dotAll, softmaxRows } from '../numeric/matrix.ts';
 import { best, type Candidate, compare, judge } from './choose.ts';
-import type { Method, MethodData, Prediction } from './method.ts';
+import type { Method, MethodData } from './method.ts';
 
 const STRENGTHS = [1e-6, 1e-4, 1e-2, 1, 1e2, 1e4, 1e6];
 const HALVINGS = 8;
 /** Without validation items: scikit-learn's default. */
 const DEFAULT_C = 1;
 
-function predict(fit: LogisticFit, x: Float32Array, n: number, dim: number, classes: number): Prediction {
+/** Class probabilities [n, classes] of features x [n, dim]. */
+export function predictProbe(fit: LogisticFit, x: Float32Array, n: number, dim: number, classes: number): Float64Array {
   const scores = dotAll(x, n, Float32Array.from(fit.weights), classes, dim);
   for (let i = 0; i < scores.length; i++) scores[i]! += fit.bias[i % classes]!;
-  return { probabilities: softmaxRows(scores, classes) };
+  return softmaxRows(scores, classes);
 }
 
 /**
@@ -57,7 +58,12 @@ export function fitProbe({
   const C =
     n > 0
       ? searchStrength((value) =>
-          judge(value, predict(solve(value), validation.x, n, dim, classes), validation, classes),
+          judge(
+            value,
+            { probabilities: predictProbe(solve(value), validation.x, n, dim, classes) },
+            validation,
+            classes,
+          ),
         ).value
       : DEFAULT_C;
   return fits.get(C) ?? solve(C);
@@ -73,7 +79,7 @@ export const linearProbe: Method = {
     return {
       choice: { C: chosen.C },
       validated: data.validation.labels.length > 0,
-      predict: (x, rows) => predict(chosen, x, rows, data.dim, data.classes),
+      predict: (x, rows) => ({ probabilities: predictProbe(chosen, x, rows, data.dim, data.classes) }),
     };
   },
 };

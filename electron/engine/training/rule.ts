@@ -1,6 +1,6 @@
 // Everything the lab knows about one ONNX operator, in one place: the shape of what it gives, its gradient, and examples
 // that become gradient tests. A new op is one exported rule in a file of ops/.
-import type { Attr, Attrs, DType, FloatAttr, FloatsAttr, Graph, Node, Shape, Value } from './graph.ts';
+import type { Attr, Attrs, DType, FloatAttr, Graph, Node, Shape, Value } from './graph.ts';
 
 /** An input of an example: a float tensor of that shape drawn at random, a constant, or a left-out optional input. */
 export type ExampleInput =
@@ -40,7 +40,6 @@ export type OpRule = {
 export const float = (value: number): FloatAttr => ({ float: value });
 
 const isFloat = (a: Attr | undefined): a is FloatAttr => typeof a === 'object' && 'float' in a;
-const isFloats = (a: Attr | undefined): a is FloatsAttr => typeof a === 'object' && 'floats' in a;
 
 export const intAttr = (attrs: Attrs, name: string, otherwise: number): number =>
   typeof attrs[name] === 'number' ? (attrs[name] as number) : otherwise;
@@ -50,10 +49,6 @@ export function floatAttr(attrs: Attrs, name: string, otherwise: number): number
 }
 export const intsAttr = (attrs: Attrs, name: string): readonly number[] | null =>
   Array.isArray(attrs[name]) ? (attrs[name] as readonly number[]) : null;
-export function floatsAttr(attrs: Attrs, name: string): readonly number[] | null {
-  const a = attrs[name];
-  return isFloats(a) ? a.floats : null;
-}
 export const textAttr = (attrs: Attrs, name: string, otherwise: string): string =>
   typeof attrs[name] === 'string' ? (attrs[name] as string) : otherwise;
 

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import { fromHalf, toHalf } from '../models/half.ts';
+import { fromHalf, toHalf } from '../../../shared/half.ts';
 import { onlyOutput, withOutput } from '../models/onnx-trim.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
 import { type Encoder, openTokenizer } from '../models/tokenizer.ts';

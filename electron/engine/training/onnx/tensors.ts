@@ -1,6 +1,7 @@
 // Tensors of a file as typed arrays, whatever form they are stored in; half precision becomes float.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { fromHalf } from '../../../../shared/half.ts';
 import type { ConstantData, DType } from '../graph.ts';
 import { TrainingError } from '../rule.ts';
 import { sizeOf } from '../shape.ts';
@@ -81,7 +82,7 @@ function fromBytes(raw: Uint8Array, element: number, name: string): ConstantData
     case 11:
       return new Float64Array(bytes.buffer, bytes.byteOffset, n);
     case HALF:
-      return Float32Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, n), halfToFloat);
+      return fromHalf(new Uint16Array(bytes.buffer, bytes.byteOffset, n));
     case BFLOAT: {
       const words = Uint32Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, n), (h) => h << 16);
       return new Float32Array(words.buffer);
@@ -105,7 +106,7 @@ function fromLists(tensor: TensorProto, element: number): ConstantData {
     case 11:
       return Float64Array.from(tensor.double_data ?? []);
     case HALF:
-      return Float32Array.from(ints, halfToFloat);
+      return fromHalf(Uint16Array.from(ints));
     case BFLOAT:
       return new Float32Array(Uint32Array.from(ints, (h) => h << 16).buffer);
     case 3:
@@ -113,14 +114,4 @@ function fromLists(tensor: TensorProto, element: number): ConstantData {
     default:
       return Uint8Array.from(ints);
   }
-}
-
-/** IEEE 754 binary16 to a number. */
-function halfToFloat(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >> 10) & 31;
-  const fraction = h & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
