@@ -5,6 +5,7 @@ import type { Graph, Node, Value } from './graph.ts';
 import type { Loss } from './losses.ts';
 import { writeGraph } from './onnx/write.ts';
 import { ops } from './ops/index.ts';
+import { pickRowsFirst } from './rows.ts';
 
 /** A tensor that is trained: an input of the graph. */
 export type TrainedTensor = {
@@ -57,6 +58,7 @@ export function planTraining(
   const frozen = takeOut(g);
   const isFrozen = new Set(frozen.map(({ value }) => value.name));
   g.outputs = [...outputs, ...aside];
+  pickRowsFirst(g);
   fuse(g);
   g.outputs = [...aside];
   const other = aside.length > 0 ? pruned(g) : null;
