@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
 import { useCall, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note, Select } from '../ui/controls.tsx';
+import { DeviceSetting } from '../ui/DeviceSetting.tsx';
 import { bytes, count, plural, rate, span } from '../ui/format.ts';
 import { FAMILY, SOURCE } from './words.ts';
 
@@ -122,27 +123,10 @@ export function Forecast({ model, datasets }: { model: ModelInfo; datasets: Data
 /** Which device the runtime uses; what cannot be had says why. */
 export function Device() {
   const providers = useCall('model.providers', {});
-  const settings = useCall('settings.get', {}).data;
-  const auto = useCall('app.info', {}).data?.autoDevice;
-  const set = useMutationCall('settings.set');
-  if (!settings) return null;
   return (
     <section className="pane pad stack" aria-label="Device">
       <h3>Device</h3>
-      <Select
-        label="Device"
-        value={settings.device}
-        options={[
-          { value: 'auto', label: 'auto', note: auto ?? undefined },
-          ...(providers.data ?? []).map((each) => ({
-            value: each.id as string,
-            label: each.id,
-            disabled: !each.available,
-          })),
-        ]}
-        onValue={(device) => set.run({ device })}
-      />
-      <ErrorNote error={providers.error ?? set.error} />
+      <DeviceSetting />
       <ul className="stack small">
         {providers.data?.map((each) => (
           <li key={each.id} className="provider">

@@ -2,7 +2,8 @@
 import { type ReactNode, useState } from 'react';
 import type { AppInfo, Settings } from '../../shared/contract.ts';
 import { useCall, useMutationCall } from '../lab.ts';
-import { Button, CheckField, ErrorNote, Labelled, NumberField, Segments, Select, TextField } from '../ui/controls.tsx';
+import { Button, CheckField, ErrorNote, Labelled, NumberField, Segments, TextField } from '../ui/controls.tsx';
+import { DeviceSetting } from '../ui/DeviceSetting.tsx';
 import { plural } from '../ui/format.ts';
 import { Screen } from '../ui/Screen.tsx';
 import './settings.css';
@@ -72,20 +73,7 @@ function Compute({ settings, info }: { settings: Settings; info: AppInfo }) {
         label="Device"
         hint="Auto takes the processor, or what is at least twice as fast in a trial. When a chosen device is gone, the lab says so and uses the processor."
       >
-        <Select
-          label="Device"
-          value={settings.device}
-          options={[
-            { value: 'auto', label: 'auto', note: info.autoDevice ?? undefined },
-            ...(providers.data ?? []).map((each) => ({
-              value: each.id as string,
-              label: each.id,
-              disabled: !each.available,
-              note: each.available ? undefined : 'not available',
-            })),
-          ]}
-          onValue={(device) => set.run({ device })}
-        />
+        <DeviceSetting />
       </Labelled>
       <ul className="stack small tight">
         {providers.data
@@ -110,7 +98,7 @@ function Compute({ settings, info }: { settings: Settings; info: AppInfo }) {
           />
         )}
       </div>
-      <ErrorNote error={set.error ?? providers.error} />
+      <ErrorNote error={set.error} />
     </Section>
   );
 }
