@@ -2,7 +2,7 @@
 import { isActive, useCall, useJobs } from '../lab.ts';
 import { trainable } from '../ui/applies.ts';
 import { Button, Empty, ErrorNote } from '../ui/controls.tsx';
-import { useImport } from '../ui/importing.ts';
+import { ImportFirst } from '../ui/ImportFirst.tsx';
 import { go, stay, useParams } from '../ui/navigation.ts';
 import { Screen } from '../ui/Screen.tsx';
 import { NewRun } from './NewRun.tsx';
@@ -64,24 +64,9 @@ function Beginning({ error, known }: { error: Error | null; known: boolean }) {
   );
 }
 
-export function NoImages() {
-  const own = useImport();
-  return (
-    <>
-      <Empty
-        title="No dataset yet"
-        action={
-          <Button kind="primary" disabled={own.busy} onClick={() => own.start({})}>
-            Import a folder
-          </Button>
-        }
-      >
-        Fine-tuning needs images with labels: a folder with one sub-folder per class is enough.
-      </Empty>
-      <ErrorNote error={own.error} onClose={own.clear} />
-    </>
-  );
-}
+export const NoImages = () => (
+  <ImportFirst>Fine-tuning needs images with labels: a folder with one sub-folder per class is enough.</ImportFirst>
+);
 
 export function NoModel() {
   return (

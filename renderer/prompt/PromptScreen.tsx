@@ -2,14 +2,16 @@
 import { Redo2, Undo2 } from 'lucide-react';
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
 import { useCall } from '../lab.ts';
+import { usable } from '../ui/captions.ts';
 import { Button, Empty, ErrorNote } from '../ui/controls.tsx';
+import { pickDataset } from '../ui/datasets.ts';
 import { GetModel } from '../ui/GetModel.tsx';
-import { useImport } from '../ui/importing.ts';
+import { ImportFirst } from '../ui/ImportFirst.tsx';
 import { go, stay, useParams } from '../ui/navigation.ts';
 import { Screen } from '../ui/Screen.tsx';
 import { useStore } from '../ui/store.ts';
 import { CaptionEditor } from './CaptionEditor.tsx';
-import { drafts, newDraft, redo, setDraft, undo, usable } from './drafts.ts';
+import { drafts, newDraft, redo, setDraft, undo } from './drafts.ts';
 import { TemplatePanel } from './TemplatePanel.tsx';
 import { useScore } from './useScore.ts';
 import '../charts/charts.css';
@@ -25,7 +27,7 @@ export function PromptScreen() {
   const models = useCall('model.list', {});
   const able = (datasets.data ?? []).filter(scorable);
   const duals = (models.data ?? []).filter(isDual);
-  const dataset = able.find((one) => one.id === params.datasetId) ?? able.filter((one) => !one.demo).at(-1) ?? able[0];
+  const dataset = pickDataset(able, params.datasetId);
   const model = duals.find((one) => one.id === params.model) ?? duals[0];
   if (dataset && model) {
     return <Captions key={`${dataset.id}`} dataset={dataset} datasets={able} model={model} models={duals} />;
@@ -33,7 +35,7 @@ export function PromptScreen() {
   return (
     <Screen label="Prompt" crumbs={[]}>
       <ErrorNote error={datasets.error ?? models.error} />
-      {datasets.data && models.data && (dataset ? <NoModel models={models.data} /> : <NoDataset />)}
+      {datasets.data && models.data && (dataset ? <NoModel models={models.data} /> : <NoImages />)}
     </Screen>
   );
 }
@@ -58,24 +60,11 @@ function NoModel({ models }: { models: ModelInfo[] }) {
   );
 }
 
-function NoDataset() {
-  const own = useImport();
-  return (
-    <>
-      <Empty
-        title="No labelled images yet"
-        action={
-          <Button kind="primary" disabled={own.busy} onClick={() => own.start({})}>
-            Import a folder
-          </Button>
-        }
-      >
-        Captions are scored on images with labels: a folder with one sub-folder per class is enough.
-      </Empty>
-      <ErrorNote error={own.error} onClose={own.clear} />
-    </>
-  );
-}
+const NoImages = () => (
+  <ImportFirst title="No labelled images yet">
+    Captions are scored on images with labels: a folder with one sub-folder per class is enough.
+  </ImportFirst>
+);
 
 type CaptionsProps = { dataset: Dataset; datasets: Dataset[]; model: ModelInfo; models: ModelInfo[] };
 

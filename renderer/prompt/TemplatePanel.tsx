@@ -3,9 +3,10 @@ import { useEffect, useState } from 'react';
 import { percent, points } from '../../shared/chart/words.ts';
 import { type Dataset, LabError, type ModelInfo, type TemplateSelection } from '../../shared/contract.ts';
 import { useMutationCall } from '../lab.ts';
+import { usable } from '../ui/captions.ts';
 import { Button, ErrorNote } from '../ui/controls.tsx';
 import { count, plural } from '../ui/format.ts';
-import { type Draft, edit, usable } from './drafts.ts';
+import { type Draft, edit } from './drafts.ts';
 import type { Scored } from './useScore.ts';
 
 type Props = {

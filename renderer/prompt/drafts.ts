@@ -1,12 +1,7 @@
 // Captions being edited: class names and templates with undo, kept while the window is open, one draft per dataset.
 import { className, DEFAULT_TEMPLATES } from '../../shared/templates.ts';
+import type { Captions } from '../ui/captions.ts';
 import { createStore } from '../ui/store.ts';
-
-export type Captions = {
-  templates: string[];
-  /** Class -> the words used for it; a class left out keeps its folder's name. */
-  classNames: Record<string, string>;
-};
 
 type Step = { captions: Captions; field: string; at: number };
 export type Draft = { now: Captions; past: Step[]; future: Captions[]; field: string; at: number };
@@ -62,22 +57,6 @@ export const addedAfter = (captions: Captions, at: number, text = ''): Captions 
 export function removedAt(captions: Captions, at: number): Captions {
   const templates = captions.templates.toSpliced(at, 1);
   return { ...captions, templates: templates.length > 0 ? templates : [''] };
-}
-
-/** What is wrong with a template, or null; an empty one is only left out. */
-export function templateProblem(text: string): string | null {
-  if (text.trim() === '' || text.includes('{}')) return null;
-  return 'needs {} where the class goes';
-}
-
-/** What is scored: templates that can be used, each once, and names that are not empty. */
-export function usable({ templates, classNames }: Captions): Captions {
-  const good = templates.map((one) => one.trim()).filter((one) => one !== '' && templateProblem(one) === null);
-  const names = Object.entries(classNames).filter(([, words]) => words.trim() !== '');
-  return {
-    templates: [...new Set(good)],
-    classNames: Object.fromEntries(names.map(([name, words]) => [name, words.trim()])),
-  };
 }
 
 export const drafts = createStore<Record<number, Draft>>({});

@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { CaptionScore, Dataset, ModelInfo } from '../../shared/contract.ts';
 import { useCall } from '../lab.ts';
-import { type Captions, START, usable } from './drafts.ts';
+import { type Captions, usable } from '../ui/captions.ts';
+import { START } from './drafts.ts';
 
 /** Editing looks at train only: words fitted to the test would flatter themselves. Without train it has to be all. */
 export type ScoreSplit = 'train' | 'all';

@@ -2,15 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import {
   addedAfter,
-  type Captions,
   edit,
   newDraft,
   redo,
   removedAt,
   START,
-  templateProblem,
   undo,
-  usable,
   withTemplate,
   withWords,
   wordsFor,
@@ -62,16 +59,6 @@ describe('words', () => {
     expect(two.templates).toEqual([...START.templates, 'a sketch of a {}.']);
     expect(removedAt(two, 0).templates).toEqual(['a sketch of a {}.']);
     expect(removedAt(START, 0).templates).toEqual(['']);
-  });
-
-  test('what cannot be used is not scored, and says why', () => {
-    const captions: Captions = {
-      templates: ['a {}', ' a {} ', '', 'no place'],
-      classNames: { iris: ' ', daisy: ' oxeye ' },
-    };
-    expect(usable(captions)).toEqual({ templates: ['a {}'], classNames: { daisy: 'oxeye' } });
-    expect(templateProblem('no place')).toMatch(/needs \{\}/);
-    expect(templateProblem('')).toBeNull();
   });
 });
 
