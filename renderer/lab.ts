@@ -283,8 +283,8 @@ const JOBS = ['job.list', { limit: 200 }] as const;
 /** All jobs known, newest first, live. */
 export const useJobs = (): Job[] => useCall('job.list', { limit: 200 }).data ?? [];
 export const useJob = (id: number | null | undefined): Job | undefined => useJobs().find((job) => job.id === id);
-export const isActive = (job: Job): boolean =>
-  job.status === 'running' || job.status === 'queued' || job.status === 'paused';
+export const isActive = (job: Pick<Job, 'status'> | undefined): boolean =>
+  job !== undefined && (job.status === 'running' || job.status === 'queued' || job.status === 'paused');
 
 /** Puts a job in its place in a list that is newest first. */
 export function withJob(jobs: Job[], job: Job): Job[] {

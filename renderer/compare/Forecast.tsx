@@ -9,9 +9,9 @@ import { bytes, count, plural, rate, span } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
 import { type Choice, methodsChosen, rowsAsked } from './choice.ts';
 
-type Props = { choice: Choice; dataset: Dataset; models: ModelInfo[]; missing: string | null };
+type Props = { choice: Choice; dataset: Dataset; models: ModelInfo[] };
 
-export function Forecast({ choice, dataset, models, missing }: Props) {
+export function Forecast({ choice, dataset, models }: Props) {
   const ready = dataset.state === 'ready';
   const forecasts = useQueries({
     queries: models.map((model) => {
@@ -25,8 +25,7 @@ export function Forecast({ choice, dataset, models, missing }: Props) {
   const all = models.length > 0 && answers.every((one) => one !== undefined);
   const methods = methodsChosen(choice, models).map((method) => METHODS[method].name);
   return (
-    <section className="pane pad compare-panel" aria-label="Forecast">
-      <h2>Before it starts</h2>
+    <>
       <dl className="facts">
         <dt>Rows</dt>
         <dd>{plural(rowsAsked(choice, models), 'row')} of the chart</dd>
@@ -50,8 +49,7 @@ export function Forecast({ choice, dataset, models, missing }: Props) {
       <p className="muted small">
         Rows appear in the chart as they are computed; it can be cancelled, and goes on where it stopped.
       </p>
-      {missing && <Note kind="warn">{missing}</Note>}
-    </section>
+    </>
   );
 }
 
@@ -76,7 +74,7 @@ function OneForecast({
   error: Error | null;
 }) {
   return (
-    <div className="forecast">
+    <section>
       <h3>{model.name}</h3>
       {error && <p className="bad small">{errorText(error)}</p>}
       {!error && !forecast && <p className="muted">Measuring on a few images …</p>}
@@ -87,6 +85,6 @@ function OneForecast({
             `; the rest about ${span(forecast.seconds)} at ${rate(forecast.imagesPerSecond, 'images')}, ${bytes(forecast.bytes)} of cache`}
         </p>
       )}
-    </div>
+    </section>
   );
 }

@@ -5,7 +5,7 @@ import { isActive, useCall, useJob, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note } from '../ui/controls.tsx';
 import { FirstStepButtons } from '../ui/FirstSteps.tsx';
 import { JobProgress } from '../ui/JobProgress.tsx';
-import { go } from '../ui/navigation.ts';
+import { JobStopped } from '../ui/JobStopped.tsx';
 import { rowsText, whatIsSeen } from './run.ts';
 
 export function RunState({ info, comparison }: { info: ComparisonInfo; comparison: Comparison | undefined }) {
@@ -57,8 +57,11 @@ const WHY: Partial<Record<Job['status'], string>> = {
 
 function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
   const cancel = useMutationCall('job.cancel');
-  const resume = useMutationCall('job.resume');
-  const error = cancel.error ?? resume.error;
+  const cancelButton = (
+    <Button size="small" disabled={cancel.busy} onClick={() => cancel.run({ id: job.id })}>
+      Cancel
+    </Button>
+  );
   if (job.status === 'running' || job.status === 'queued') {
     return (
       <>
@@ -67,43 +70,22 @@ function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
           <span className="muted clip">{job.note}</span>
           <span className="spacer" />
           <span className="muted num nowrap">{rowsText(info)}</span>
-          <Button size="small" disabled={cancel.busy} onClick={() => cancel.run({ id: job.id })}>
-            Cancel
-          </Button>
+          {cancelButton}
         </div>
-        <ErrorNote error={error} />
+        <ErrorNote error={cancel.error} />
       </>
     );
   }
   const why = job.error?.message ?? WHY[job.status] ?? job.note;
   return (
     <>
-      <Note
-        kind={job.status === 'failed' ? 'bad' : 'warn'}
-        actions={
-          <>
-            <Button size="small" onClick={() => go('runs', { jobId: job.id })}>
-              Open its log
-            </Button>
-            {isActive(job) && (
-              <Button size="small" disabled={cancel.busy} onClick={() => cancel.run({ id: job.id })}>
-                Cancel
-              </Button>
-            )}
-            {job.resumable && (
-              <Button size="small" kind="primary" disabled={resume.busy} onClick={() => resume.run({ id: job.id })}>
-                Resume
-              </Button>
-            )}
-          </>
-        }
-      >
+      <JobStopped job={job} actions={isActive(job) && cancelButton}>
         <b>
           {STOPPED[job.status]}, {rowsText(info)} are here.
         </b>{' '}
         {why}
-      </Note>
-      <ErrorNote error={error} />
+      </JobStopped>
+      <ErrorNote error={cancel.error} />
     </>
   );
 }

@@ -9,7 +9,7 @@ import type { MarkId } from '../charts/steps.ts';
 import { saveAs } from '../host.ts';
 import { useCall, useJob } from '../lab.ts';
 import { ErrorNote, Segments } from '../ui/controls.tsx';
-import { plural } from '../ui/format.ts';
+import { plural, runName } from '../ui/format.ts';
 import { useKeys } from '../ui/keys.ts';
 import { go, stay } from '../ui/navigation.ts';
 import { type Action, Screen } from '../ui/Screen.tsx';
@@ -19,7 +19,7 @@ import { RunPanel } from './RunPanel.tsx';
 import { RunState } from './RunState.tsx';
 import { RunsPanel } from './RunsPanel.tsx';
 import { RunTable } from './RunTable.tsx';
-import { bestPoint, isLive, linesOf, type PointKey, plannedMethods, plannedShots, runName } from './run.ts';
+import { bestPoint, isLive, linesOf, type PointKey, plannedMethods, plannedShots } from './run.ts';
 import { useOverlays } from './useOverlays.ts';
 
 type Tab = 'point' | 'run' | 'runs';
@@ -55,7 +55,7 @@ export function RunView({ info, runs }: { info: ComparisonInfo; runs: Comparison
       panelWidth={330}
       panel={
         <section
-          className="pane pad compare-panel"
+          className="pane pad side-panel"
           tabIndex={-1}
           aria-label="Details"
           ref={(element) => {

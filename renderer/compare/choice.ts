@@ -5,25 +5,22 @@ import type { CompareParams, Dataset, ModelInfo, Params } from '../../shared/con
 import { TRAINED_METHOD_IDS } from '../../shared/finetune.ts';
 import type { MethodId, Shots } from '../../shared/report.ts';
 import { lacks, whyNot } from '../ui/applies.ts';
+import { type Captions, captionsProblem, usable } from '../ui/captions.ts';
+import { datasetProblem, scarcest, trainingImages } from '../ui/datasets.ts';
+import { type Machine, machineParams } from '../ui/devices.ts';
 
-export type Choice = {
-  datasetId: number | null;
-  /** Model id -> the output that is the feature; null: the model's first. */
-  models: Map<string, string | null>;
-  methodsOff: ReadonlySet<MethodId>;
-  shots: ReadonlySet<Shots>;
-  seeds: number;
-  templates: string[];
-  classNames: Record<string, string>;
-  keepLeaks: boolean;
-  knnVote: CompareParams['knnVote'];
-  knnIndex: CompareParams['knnIndex'];
-  /** '' and 0: as set under Settings. */
-  device: string;
-  threads: number;
-};
-
-export const SHOTS_OFFERED: readonly Shots[] = [1, 2, 4, 8, 16, 32, 64, 'all'];
+export type Choice = Captions &
+  Machine & {
+    datasetId: number | null;
+    /** Model id -> the output that is the feature; null: the model's first. */
+    models: Map<string, string | null>;
+    methodsOff: ReadonlySet<MethodId>;
+    shots: ReadonlySet<Shots>;
+    seeds: number;
+    keepLeaks: boolean;
+    knnVote: CompareParams['knnVote'];
+    knnIndex: CompareParams['knnIndex'];
+  };
 
 export function firstChoice(given: {
   datasetId?: number;
@@ -61,14 +58,6 @@ export function partly(models: readonly ModelInfo[]): string | null {
 export const methodsChosen = (choice: Choice, models: readonly ModelInfo[]): MethodId[] =>
   METHOD_ORDER.filter((method) => !choice.methodsOff.has(method) && whyNot(method, models) === null);
 
-/** The class with the fewest training images, which decides the largest shot count every class can fill. */
-export function scarcest(dataset: Dataset): { name: string; train: number } | null {
-  return dataset.classes.reduce<{ name: string; train: number } | null>(
-    (least, one) => (least === null || one.train < least.train ? one : least),
-    null,
-  );
-}
-
 /** "32 and 64 labels are left out: daisy has 20 training images." */
 export function shotsLeftOut(dataset: Dataset, shots: ReadonlySet<Shots>): string | null {
   const least = scarcest(dataset);
@@ -76,7 +65,7 @@ export function shotsLeftOut(dataset: Dataset, shots: ReadonlySet<Shots>): strin
   const over = [...shots].filter((one): one is number => one !== 'all' && one > least.train);
   if (over.length === 0) return null;
   over.sort((a, b) => a - b);
-  return `${listed(over.map(String))} labels per class will be left out: ${least.name} has ${least.train} training ${least.train === 1 ? 'image' : 'images'}.`;
+  return `${listed(over.map(String))} labels per class will be left out: ${trainingImages(least)}.`;
 }
 
 /** Rows to be computed: zero-shot once per model that can, the others per shot count and seed. */
@@ -96,18 +85,14 @@ export function rowsAsked(
 
 /** What is missing before it can start, or null. */
 export function notReady(choice: Choice, dataset: Dataset | undefined, models: readonly ModelInfo[]): string | null {
-  if (!dataset) return 'Choose a dataset.';
-  if (dataset.state === 'importing') return `${dataset.name} is still being imported.`;
-  if (dataset.state === 'offline')
-    return `${dataset.name} is offline: its folder ${dataset.path} cannot be reached now.`;
-  if (dataset.classes.length < 2)
-    return `${dataset.name} has ${dataset.classes.length} classes; a comparison needs two at least.`;
+  const problem = datasetProblem(dataset);
+  if (problem) return problem;
   if (models.length === 0) return 'Choose a model.';
   const broken = models.find((model) => model.problem !== null);
   if (broken) return broken.problem;
   if (methodsChosen(choice, models).length === 0) return 'Choose a method.';
   if (choice.shots.size === 0) return 'Choose a shot count.';
-  return null;
+  return models.some((model) => model.hasText) ? captionsProblem(choice) : null;
 }
 
 export function paramsOf(choice: Choice, datasetId: number, models: readonly ModelInfo[]): Params<'compare.start'> {
@@ -122,12 +107,10 @@ export function paramsOf(choice: Choice, datasetId: number, models: readonly Mod
     methods: methodsChosen(choice, models),
     shots: [...choice.shots].sort((a, b) => order(a) - order(b)),
     seeds: choice.seeds,
-    templates: texts ? choice.templates.map((one) => one.trim()).filter((one) => one !== '') : [],
-    classNames: texts ? choice.classNames : {},
+    ...(texts ? usable(choice) : {}),
     keepLeaks: choice.keepLeaks,
     knnVote: choice.knnVote,
     knnIndex: choice.knnIndex,
-    ...(choice.device === '' ? {} : { device: choice.device }),
-    ...(choice.threads === 0 ? {} : { threads: choice.threads }),
+    ...machineParams(choice),
   };
 }

@@ -1,15 +1,13 @@
-// The form's fields: models with their feature output, methods with why one does not apply, shot counts and seeds.
-
+// The form's own fields: models with their feature output, methods with why one does not apply, shot counts and seeds.
 import { METHOD_ORDER } from '../../shared/chart/style.ts';
-import { labelsPerClass } from '../../shared/chart/words.ts';
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
 import type { MethodId, Shots } from '../../shared/report.ts';
 import { isTrained, whyNone, whyNot } from '../ui/applies.ts';
-import { CheckField, Hint, Labelled, NumberField, Select } from '../ui/controls.tsx';
-import { MethodMark } from '../ui/MethodMark.tsx';
-import { METHODS } from '../ui/methods.ts';
+import { CheckField, Labelled, NumberField, Select } from '../ui/controls.tsx';
+import { LabelsField } from '../ui/fields.tsx';
+import { MethodChip } from '../ui/MethodChip.tsx';
 import { go } from '../ui/navigation.ts';
-import { type Choice, partly, SHOTS_OFFERED, shotsLeftOut } from './choice.ts';
+import { type Choice, partly, shotsLeftOut } from './choice.ts';
 
 type FieldProps = { choice: Choice; onChange(part: Partial<Choice>): void; models: ModelInfo[] };
 
@@ -86,20 +84,14 @@ export function MethodsField({ models, choice, onChange }: FieldProps) {
       <span className="row wrap">
         {methods.map((method) => {
           const reason = whyNot(method, models);
-          const on = reason === null && !choice.methodsOff.has(method);
           return (
-            <Hint key={method} text={reason ?? METHODS[method].about}>
-              <button
-                type="button"
-                className={reason === null ? 'chip' : 'chip off'}
-                aria-pressed={on}
-                aria-disabled={reason !== null}
-                onClick={() => reason === null && toggle(method)}
-              >
-                <MethodMark method={method} />
-                {METHODS[method].name}
-              </button>
-            </Hint>
+            <MethodChip
+              key={method}
+              method={method}
+              pressed={reason === null && !choice.methodsOff.has(method)}
+              reason={reason}
+              onPress={() => toggle(method)}
+            />
           );
         })}
       </span>
@@ -124,36 +116,19 @@ export function ShotsField({ dataset, choice, onChange }: Omit<FieldProps, 'mode
     onChange({ shots: next });
   };
   return (
-    <section>
-      <h2>Labels</h2>
-      <div className="row wrap fields-line">
-        <fieldset className="labelled bare" aria-label="Labelled images per class">
-          <span className="label">Labelled images per class</span>
-          <span className="row wrap">
-            {SHOTS_OFFERED.map((shots) => (
-              <button
-                key={shots}
-                type="button"
-                className="chip num"
-                aria-pressed={choice.shots.has(shots)}
-                aria-label={labelsPerClass(shots)}
-                onClick={() => toggle(shots)}
-              >
-                {shots}
-              </button>
-            ))}
-          </span>
-        </fieldset>
-        <Labelled label="Seeds">
-          <NumberField label="Seeds" value={choice.seeds} min={1} max={100} onValue={(seeds) => onChange({ seeds })} />
-        </Labelled>
-      </div>
-      <p className="muted small one-line">
-        {shotsLeftOut(dataset, choice.shots) ??
-          (choice.seeds === 1
-            ? 'With one seed there is no interval: how far luck decides cannot be seen.'
-            : 'Each seed draws other images; up to 4 more a class are the validation where a method needs one.')}
-      </p>
-    </section>
+    <LabelsField
+      pressed={(shots) => choice.shots.has(shots)}
+      onPress={toggle}
+      note={
+        shotsLeftOut(dataset, choice.shots) ??
+        (choice.seeds === 1
+          ? 'With one seed there is no interval: how far luck decides cannot be seen.'
+          : 'Each seed draws other images; up to 4 more a class are the validation where a method needs one.')
+      }
+    >
+      <Labelled label="Seeds">
+        <NumberField label="Seeds" value={choice.seeds} min={1} max={100} onValue={(seeds) => onChange({ seeds })} />
+      </Labelled>
+    </LabelsField>
   );
 }

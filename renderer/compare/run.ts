@@ -5,11 +5,10 @@ import { compareShots, labelsPerClass, percent } from '../../shared/chart/words.
 import type { Comparison, ComparisonInfo, Job, JobStatus, ModelInfo } from '../../shared/contract.ts';
 import type { MethodId, Omission, ResultRow, Shots } from '../../shared/report.ts';
 import { isCaptioned, isTrained, whyNot } from '../ui/applies.ts';
+import { runName } from '../ui/format.ts';
 
 /** One dot: what the panel opens. `seed` null is zero-shot's only row. */
 export type PointKey = { method: MethodId; model: string; shots: Shots };
-
-export const runName = (info: Pick<ComparisonInfo, 'id'>): string => `run ${info.id}`;
 
 /** Lines of the run and of those laid over it; a method that is hidden is hidden in all of them. */
 export function linesOf(main: Comparison, overlays: readonly Comparison[], hidden: ReadonlySet<MethodId>): Series[] {

@@ -1,7 +1,7 @@
 // The control set: other images, told apart before and after, so that what the training costs elsewhere can be seen.
 import type { Dataset } from '../../shared/contract.ts';
-import { className } from '../../shared/templates.ts';
-import { Select, TextField } from '../ui/controls.tsx';
+import { ClassWords } from '../ui/CaptionFields.tsx';
+import { Select } from '../ui/controls.tsx';
 import { plural } from '../ui/format.ts';
 import { go } from '../ui/navigation.ts';
 import type { Plan } from './plan.ts';
@@ -44,24 +44,12 @@ export function ControlField({ plan, onChange, datasets, dataset, control }: Pro
         yours may cost it that.
       </p>
       {control && (
-        <fieldset className="bare" aria-label="Class names of the control set">
-          <span className="label">Its classes in words</span>
-          <ul className="class-name-list scroll">
-            {control.classes.map(({ name }) => (
-              <li key={name} className="row">
-                <span className="clip muted" title={name}>
-                  {name}
-                </span>
-                <TextField
-                  label={`Words for ${name}`}
-                  value={plan.controlWords[name] ?? ''}
-                  placeholder={className(name)}
-                  onValue={(words) => onChange({ controlWords: { ...plan.controlWords, [name]: words } })}
-                />
-              </li>
-            ))}
-          </ul>
-        </fieldset>
+        <ClassWords
+          label="Its classes in words"
+          dataset={control}
+          words={plan.controlWords}
+          onWords={(controlWords) => onChange({ controlWords })}
+        />
       )}
     </section>
   );

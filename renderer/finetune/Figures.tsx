@@ -12,7 +12,7 @@ export function Figures({ run, live }: { run: FinetuneRun; live: boolean }) {
     <dl className="pane figures" aria-label="Figures">
       {cells(run, live).map(({ label, value, tone = '', about }) => (
         <div key={label}>
-          <dt>{label}</dt>
+          <dt className="label">{label}</dt>
           <dd className={`figure ${tone}`}>{value}</dd>
           <dd className="muted small clip" title={typeof about === 'string' ? about : undefined}>
             {about}

@@ -7,7 +7,6 @@ import type { Forecasting } from './useForecast.ts';
 
 type Props = {
   forecasting: Forecasting;
-  missing: string | null;
   onOffer(offer: FinetuneForecast['offers'][number]): void;
 };
 
@@ -18,12 +17,11 @@ const WAITING: Record<Forecasting['state'], string> = {
   known: '',
 };
 
-export function ForecastPanel({ forecasting, missing, onOffer }: Props) {
+export function ForecastPanel({ forecasting, onOffer }: Props) {
   const { forecast, error, state } = forecasting;
   const cannot = forecast?.problem !== null && forecast !== null;
   return (
-    <section className="pane pad stack finetune-panel" aria-label="Forecast">
-      <h2>Before it starts</h2>
+    <>
       <dl className="facts">
         <dt>Time</dt>
         <dd>{forecast ? timeText(forecast) : '–'}</dd>
@@ -62,8 +60,7 @@ export function ForecastPanel({ forecasting, missing, onOffer }: Props) {
         Embedding images that are new to this model comes before. A run can be stopped at any step, its best epoch kept;
         cut off, it goes on where it was.
       </p>
-      {missing && <Note kind="warn">{missing}</Note>}
-    </section>
+    </>
   );
 }
 

@@ -1,11 +1,10 @@
 // Where a run stands: progress with rate and time left, what it came to, or what stopped it with the way on.
 import type { Job } from '../../shared/contract.ts';
 import type { FinetuneRun } from '../../shared/finetune.ts';
-import { useCall, useMutationCall } from '../lab.ts';
-import { Button, ErrorNote, Note } from '../ui/controls.tsx';
+import { useCall } from '../lab.ts';
 import { span } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
-import { go } from '../ui/navigation.ts';
+import { JobStopped } from '../ui/JobStopped.tsx';
 import { answer, sentence } from './run.ts';
 
 type Props = { run: FinetuneRun; job: Job | undefined; stopped: boolean };
@@ -14,7 +13,7 @@ export function RunLine({ run, job, stopped }: Props) {
   if (job?.status === 'running' || job?.status === 'queued') return <Progress run={run} job={job} stopped={stopped} />;
   if (run.report) {
     return (
-      <div className="row finetune-line">
+      <div className="row run-line">
         <b className="clip">{sentence(answer(run.report))}</b>
         <span className="spacer" />
         <span className="muted num nowrap">trained for {span(run.report.seconds)}</span>
@@ -30,7 +29,7 @@ function Progress({ run, job, stopped }: Props & { job: Job }) {
   const set = run.params.device ?? settings?.device ?? 'auto';
   const device = set === 'auto' ? (info?.autoDevice ?? 'auto') : set;
   return (
-    <div className="row finetune-line">
+    <div className="row run-line">
       <JobProgress job={job} />
       <span className="muted clip">{stopped ? 'stopping after this step; the best epoch is kept' : job.note}</span>
       <span className="spacer" />
@@ -47,30 +46,10 @@ const WORDS: Partial<Record<Job['status'], string>> = {
 };
 
 function Stopped({ run, job }: { run: FinetuneRun; job: Job | undefined }) {
-  const resume = useMutationCall('job.resume');
   const words = job ? (WORDS[job.status] ?? '') : 'This run has no result, and its job was removed.';
   return (
-    <>
-      <Note
-        kind={job?.status === 'failed' ? 'bad' : 'warn'}
-        actions={
-          <>
-            {job && (
-              <Button size="small" onClick={() => go('runs', { jobId: job.id })}>
-                Open its log
-              </Button>
-            )}
-            {job?.resumable && (
-              <Button size="small" kind="primary" disabled={resume.busy} onClick={() => resume.run({ id: job.id })}>
-                {job.status === 'cancelled' || run.epochs.length === 0 ? 'Run it again' : 'Resume'}
-              </Button>
-            )}
-          </>
-        }
-      >
-        <b>{words}</b> {job?.error?.message ?? ''}
-      </Note>
-      <ErrorNote error={resume.error} />
-    </>
+    <JobStopped job={job} resume={job?.status === 'cancelled' || run.epochs.length === 0 ? 'Run it again' : 'Resume'}>
+      <b>{words}</b> {job?.error?.message ?? ''}
+    </JobStopped>
   );
 }

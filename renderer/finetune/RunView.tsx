@@ -3,9 +3,10 @@ import { Plus, Save, Square } from 'lucide-react';
 import { useRef, useState } from 'react';
 import type { Job } from '../../shared/contract.ts';
 import type { FinetuneInfo, FinetuneRun } from '../../shared/finetune.ts';
-import { useCall, useJob, useMutationCall } from '../lab.ts';
+import { isActive, useCall, useJob, useMutationCall } from '../lab.ts';
 import { ErrorNote, Segments } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
+import { runName } from '../ui/format.ts';
 import { useKeys } from '../ui/keys.ts';
 import { METHODS } from '../ui/methods.ts';
 import { go, stay } from '../ui/navigation.ts';
@@ -16,7 +17,6 @@ import { trainsEncoder } from './plan.ts';
 import { EpochsPanel, FactsPanel } from './RunFacts.tsx';
 import { RunLine } from './RunLine.tsx';
 import { RunsPanel } from './RunsPanel.tsx';
-import { isLive, runName } from './run.ts';
 import { WisePanel } from './WisePanel.tsx';
 
 type Tab = 'run' | 'epochs' | 'runs';
@@ -53,7 +53,7 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
       })}
       panelWidth={330}
       panel={
-        <section className="pane pad finetune-panel" aria-label="Details">
+        <section className="pane pad side-panel" aria-label="Details">
           <Segments<Tab>
             label="What the panel shows"
             value={tab}
@@ -74,7 +74,7 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
       {run && (
         <>
           <RunLine run={run} job={job} stopped={stopped} />
-          <Figures run={run} live={isLive(job?.status)} />
+          <Figures run={run} live={isActive(job)} />
           {trainsEncoder(run.method) && <LiveCharts run={run} job={job} />}
           <Confirm
             open={asking}
@@ -88,7 +88,7 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
           >
             What it has learnt goes. To keep its best epoch, stop it instead.
           </Confirm>
-          <WisePanel key={run.report ? 'ended' : 'live'} run={run} live={isLive(job?.status)} nameField={saveForm} />
+          <WisePanel key={run.report ? 'ended' : 'live'} run={run} live={isActive(job)} nameField={saveForm} />
         </>
       )}
     </Screen>
@@ -112,7 +112,7 @@ function actionsFor({ run, job, stopped, onStop, onCancel, onSave }: ActionsInpu
     primary: true,
     run: () => stay('finetune', { fresh: true, ...(run ? { finetuneId: run.id } : {}) }),
   };
-  if (isLive(job?.status))
+  if (isActive(job))
     return [
       { label: 'Cancel', keys: 'X', run: onCancel },
       {

@@ -1,8 +1,8 @@
 // Metrics of a run as curves: one value a step, thinned to what a chart can show.
 import type { Metric } from '../../shared/contract.ts';
 import type { FinetuneEpoch } from '../../shared/finetune.ts';
+import type { Dot } from '../charts/CurveChart.tsx';
 
-export type Dot = { x: number; y: number };
 export type Curves = Map<string, Dot[]>;
 
 /** By name and rising step; a step told again (a run that went on) replaces what it said before. */

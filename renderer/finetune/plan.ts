@@ -12,31 +12,29 @@ import {
 import type { Shots } from '../../shared/report.ts';
 import { className } from '../../shared/templates.ts';
 import { whyNot } from '../ui/applies.ts';
+import { datasetProblem, scarcest, trainingImages } from '../ui/datasets.ts';
+import { type Machine, machineParams } from '../ui/devices.ts';
 
 export type NumberName = Exclude<keyof FinetuneSettings, 'augment' | 'targets'>;
 export type Targets = NonNullable<FinetuneSettings['targets']>;
 
-export type Plan = {
-  datasetId: number | null;
-  model: string | null;
-  method: FinetuneMethodId;
-  shots: Shots;
-  seed: number;
-  /** What was typed; a setting left empty is the method's own. */
-  typed: Partial<Record<NumberName, string>>;
-  augment: Augmentation | null;
-  targets: Targets | null;
-  controlId: number | null;
-  /** Class of the control set -> the words it is told apart by. */
-  controlWords: Record<string, string>;
-  keepLeaks: boolean;
-  /** '' and 0: as set under Settings. */
-  device: string;
-  threads: number;
-  name: string;
-};
-
-export const SHOTS_OFFERED: readonly Shots[] = [1, 2, 4, 8, 16, 32, 64, 'all'];
+export type Plan = Captions &
+  Machine & {
+    datasetId: number | null;
+    model: string | null;
+    method: FinetuneMethodId;
+    shots: Shots;
+    seed: number;
+    /** What was typed; a setting left empty is the method's own. */
+    typed: Partial<Record<NumberName, string>>;
+    augment: Augmentation | null;
+    targets: Targets | null;
+    controlId: number | null;
+    /** Class of the control set -> the words it is told apart by. */
+    controlWords: Record<string, string>;
+    keepLeaks: boolean;
+    name: string;
+  };
 
 export const firstPlan = (given: { datasetId?: number; model?: string }): Plan => ({
   datasetId: given.datasetId ?? null,
@@ -157,19 +155,14 @@ export const defaultName = (model: string, method: FinetuneMethodId, dataset: st
 
 /** What is missing before it can start, or null. */
 export function notReady(plan: Plan, dataset: Dataset | undefined, model: ModelInfo | undefined): string | null {
-  if (!dataset) return 'Choose a dataset.';
-  if (dataset.state === 'importing') return `${dataset.name} is still being imported.`;
-  if (dataset.state === 'offline')
-    return `${dataset.name} is offline: its folder ${dataset.path} cannot be reached now.`;
-  if (dataset.classes.length < 2)
-    return `${dataset.name} has ${dataset.classes.length} classes; there is nothing to tell apart with less than two.`;
+  const problem = datasetProblem(dataset);
+  if (problem || !dataset) return problem;
   if (!model) return 'Choose a model.';
   const reason = whyNot(plan.method, [model]);
   if (reason) return reason;
   const { shots } = plan;
-  const least = dataset.classes.reduce((a, b) => (b.train < a.train ? b : a));
-  if (shots !== 'all' && least.train < shots)
-    return `${least.name} has ${least.train} training ${least.train === 1 ? 'image' : 'images'}, less than ${shots} a class.`;
+  const least = scarcest(dataset);
+  if (shots !== 'all' && least && least.train < shots) return `${trainingImages(least)}, less than ${shots} a class.`;
   const wrong = settingsOf(plan.method, [...MAIN_SETTINGS, ...MORE_SETTINGS])
     .map(({ name }) => settingProblem(plan, name))
     .find((problem) => problem !== null);
@@ -198,8 +191,7 @@ export function paramsOf(
     settings: settingsSent(plan),
     control: control ? { datasetId: control.id, labels: controlLabels(plan, control) } : null,
     keepLeaks: plan.keepLeaks,
-    ...(plan.device === '' ? {} : { device: plan.device }),
-    ...(plan.threads === 0 ? {} : { threads: plan.threads }),
+    ...machineParams(plan),
     ...(name === '' ? {} : { name }),
   };
 }

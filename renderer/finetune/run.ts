@@ -1,11 +1,9 @@
 // A run in words: what it came to, where it stands, how its settings read.
 import { METHOD_STYLES } from '../../shared/chart/style.ts';
 import { capital, count as counted, labelsPerClass, listed, percent, points } from '../../shared/chart/words.ts';
-import type { Job, JobStatus } from '../../shared/contract.ts';
+import type { Job } from '../../shared/contract.ts';
 import type { FinetuneEpoch, FinetuneInfo, FinetuneReport, ResolvedSettings } from '../../shared/finetune.ts';
 import { AUGMENT_NAMES, MAIN_SETTINGS, MORE_SETTINGS } from './plan.ts';
-
-export const runName = (info: Pick<FinetuneInfo, 'id'>): string => `run ${info.id}`;
 
 /** 119,882 -> "119,882", 87,849,216 -> "87.8 million" */
 export function many(n: number): string {
@@ -45,9 +43,6 @@ export function bestOf(epochs: readonly FinetuneEpoch[]): FinetuneEpoch | null {
     return one.valAccuracy === best.valAccuracy && (one.valLoss ?? 0) < (best.valLoss ?? 0) ? one : best;
   }, null);
 }
-
-export const isLive = (status: JobStatus | undefined): boolean =>
-  status === 'running' || status === 'queued' || status === 'paused';
 
 /** Where a run stands, for a list; '' where its figures say it. */
 export function standing(info: FinetuneInfo, job: Job | undefined): string {

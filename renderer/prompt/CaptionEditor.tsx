@@ -1,6 +1,7 @@
 // The middle of Prompt: accuracy on top, class names and templates side by side, chosen images under them.
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
 import { Select } from '../ui/controls.tsx';
+import { DatasetSelect } from '../ui/fields.tsx';
 import { ClassNames } from './ClassNames.tsx';
 import type { Draft } from './drafts.ts';
 import { Headline } from './Headline.tsx';
@@ -23,12 +24,7 @@ export function CaptionEditor({ dataset, datasets, model, models, draft, change,
   return (
     <>
       <div className="row wrap">
-        <Select
-          label="Dataset"
-          value={String(dataset.id)}
-          options={datasets.map((one) => ({ value: String(one.id), label: one.name }))}
-          onValue={(value) => onChoose({ datasetId: Number(value) })}
-        />
+        <DatasetSelect datasets={datasets} dataset={dataset} onValue={(datasetId) => onChoose({ datasetId })} />
         <Select
           label="Model"
           value={model.id}

@@ -20,7 +20,7 @@ type Props = {
 export function TemplatePanel({ dataset, model, draft, change, scored }: Props) {
   const unready = isUnembedded(scored) && 'The images have to be embedded first.';
   return (
-    <section className="pane pad prompt-panel" aria-label="Templates and test">
+    <section className="pane pad side-panel prompt-panel" aria-label="Templates and test">
       <PerTemplate scored={scored} />
       {scored.split === 'train' && (
         <BestSubset dataset={dataset} model={model} draft={draft} change={change} unready={unready} />

@@ -60,5 +60,7 @@ export function when(iso: string, now = new Date()): string {
   return date.toDateString() === now.toDateString() ? `today ${time}` : `${day} ${time}`;
 }
 
+export const runName = ({ id }: { id: number }): string => `run ${id}`;
+
 /** The last part of a path. */
 export const baseName = (path: string): string => path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;

@@ -30,6 +30,6 @@ export const finetuneScreen = (page: Page) => {
       await page.getByRole('option', { name: entry }).click();
     },
     /** The run has ended with a result: its sentence stands where the progress was. */
-    finished: () => expect(main.locator('.finetune-line')).toContainText('% on test', { timeout: 150_000 }),
+    finished: () => expect(main.locator('.run-line')).toContainText('% on test', { timeout: 150_000 }),
   };
 };

@@ -49,7 +49,7 @@ test.describe('with a model that can be trained', () => {
     await screen.finished();
     await expect(screen.figures).toContainText(/Accuracy on test\s*\d+\.\d %/);
     await expect(screen.figures).toContainText(/others: \d+\.\d → \d+\.\d %/);
-    await expect(screen.main.locator('.finetune-line')).toContainText(/on yours, .* on the control/);
+    await expect(screen.main.locator('.run-line')).toContainText(/on yours, .* on the control/);
     for (const name of ['loss', 'learning rate', 'images a second'])
       await expect(screen.chart(name).locator('path[stroke]').first()).toHaveAttribute('d', /^M.*L/);
     await lab.page.keyboard.press('e');

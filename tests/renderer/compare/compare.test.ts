@@ -109,6 +109,9 @@ describe('the form', () => {
       'model.onnx is missing.',
     );
     expect(notReady(choiceOf(net), dataset, [net])).toBeNull();
+    const worded = { ...choiceOf(clip), templates: ['a photo'] };
+    expect(notReady(worded, dataset, [clip])).toBe('The template “a photo” needs {} where the class goes.');
+    expect(notReady({ ...worded, ...choiceOf(net), templates: worded.templates }, dataset, [net])).toBeNull();
   });
 
   test('sends params that the engine accepts, captions only where they count', () => {
