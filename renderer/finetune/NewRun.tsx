@@ -1,4 +1,4 @@
-// The form for a run: images, model, method, labels, settings, control set, and what it will cost.
+// The form for a run: images, model, method, labels, settings, captions, control set, and what it will cost.
 import { useState } from 'react';
 import { useCall, useMutationCall } from '../lab.ts';
 import { trainable } from '../ui/applies.ts';
@@ -9,7 +9,7 @@ import { RunForm } from '../ui/RunForm.tsx';
 import { ControlField } from './ControlField.tsx';
 import { NoImages, NoModel } from './FinetuneScreen.tsx';
 import { ForecastPanel } from './ForecastPanel.tsx';
-import { MethodField, ModelField, NameField, ShotsField } from './fields.tsx';
+import { CaptionsField, MethodField, ModelField, NameField, ShotsField } from './fields.tsx';
 import { costParams, firstPlan, notReady, type Plan, paramsOf, withOffer } from './plan.ts';
 import { SettingsField } from './SettingsField.tsx';
 import { useForecast } from './useForecast.ts';
@@ -61,6 +61,7 @@ export function NewRun() {
           <MethodField model={model} plan={plan} onChange={change} />
           <ShotsField plan={plan} onChange={change} />
           <SettingsField plan={plan} onChange={change} dataset={dataset} params={params} />
+          {model.hasText && <CaptionsField plan={plan} onChange={change} dataset={dataset} />}
           <ControlField plan={plan} onChange={change} datasets={datasets.data} dataset={dataset} control={control} />
           <NameField plan={plan} onChange={change} dataset={dataset} model={model} />
         </>

@@ -1,7 +1,9 @@
-// The form's own fields: model, method with why one does not apply, labels and seed, the new model's name.
+// The form's own fields: model, method with why one does not apply, labels and seed, captions, the new model's name.
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
+import type { FinetuneMethodId } from '../../shared/finetune.ts';
+import { CaptionFields } from '../ui/CaptionFields.tsx';
 import { Labelled, NumberField, Select, TextField } from '../ui/controls.tsx';
-import { LabelsField } from '../ui/fields.tsx';
+import { Fold, LabelsField } from '../ui/fields.tsx';
 import { bytes } from '../ui/format.ts';
 import { MethodChip } from '../ui/MethodChip.tsx';
 import { METHODS } from '../ui/methods.ts';
@@ -86,6 +88,26 @@ export function ShotsField({ plan, onChange }: FieldProps) {
         <NumberField label="Seed" value={plan.seed} min={0} max={99_999} onValue={(seed) => onChange({ seed })} />
       </Labelled>
     </LabelsField>
+  );
+}
+
+/** What captions are to a method beside the zero-shot figure, which every run is weighed against. */
+const captionsAre = (method: FinetuneMethodId): string => {
+  if (method === 'flyp') return 'Images are trained against these captions, one drawn for each image of a step.';
+  if (method === 'lp-ft')
+    return 'The head begins from a linear probe; the zero-shot figure and the control set use captions.';
+  return 'The head begins from the features of these captions.';
+};
+
+export function CaptionsField({ plan, onChange, dataset }: FieldProps & { dataset: Dataset }) {
+  return (
+    <Fold
+      summary="Captions: own templates and class names"
+      filled={plan.templates.length > 0 || Object.keys(plan.classNames).length > 0}
+    >
+      <p className="muted small">{captionsAre(plan.method)}</p>
+      <CaptionFields dataset={dataset} captions={plan} onChange={onChange} />
+    </Fold>
   );
 }
 

@@ -12,6 +12,7 @@ import {
 import type { Shots } from '../../shared/report.ts';
 import { className } from '../../shared/templates.ts';
 import { whyNot } from '../ui/applies.ts';
+import { type Captions, captionsProblem, usable } from '../ui/captions.ts';
 import { datasetProblem, scarcest, trainingImages } from '../ui/datasets.ts';
 import { type Machine, machineParams } from '../ui/devices.ts';
 
@@ -45,6 +46,8 @@ export const firstPlan = (given: { datasetId?: number; model?: string }): Plan =
   typed: {},
   augment: null,
   targets: null,
+  templates: [],
+  classNames: {},
   controlId: null,
   controlWords: {},
   keepLeaks: false,
@@ -166,7 +169,7 @@ export function notReady(plan: Plan, dataset: Dataset | undefined, model: ModelI
   const wrong = settingsOf(plan.method, [...MAIN_SETTINGS, ...MORE_SETTINGS])
     .map(({ name }) => settingProblem(plan, name))
     .find((problem) => problem !== null);
-  return wrong ?? null;
+  return wrong ?? (model.hasText ? captionsProblem(plan) : null);
 }
 
 /** Words for the control set's classes: as typed, else the folder's name read as words. Empty where nothing was typed. */
@@ -189,6 +192,7 @@ export function paramsOf(
     shots: plan.shots,
     seed: plan.seed,
     settings: settingsSent(plan),
+    ...(model.hasText ? usable(plan) : {}),
     control: control ? { datasetId: control.id, labels: controlLabels(plan, control) } : null,
     keepLeaks: plan.keepLeaks,
     ...machineParams(plan),
@@ -196,8 +200,8 @@ export function paramsOf(
   };
 }
 
-/** What the cost depends on: name, seed and control set change no step. */
+/** What the cost depends on: name, seed and control set change no step, captions only where images are trained against them. */
 export const costParams = (params: Params<'finetune.start'>): Params<'finetune.forecast'> => {
-  const { name: _name, control: _control, ...rest } = params;
-  return { ...rest, seed: 0 };
+  const { name: _name, control: _control, templates, classNames, ...rest } = params;
+  return { ...rest, ...(params.method === 'flyp' ? { templates, classNames } : {}), seed: 0 };
 };

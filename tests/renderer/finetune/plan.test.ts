@@ -111,6 +111,15 @@ describe('what is sent', () => {
     expect(costParams({ ...sent, name: 'x', seed: 4 })).toMatchObject({ seed: 0 });
   });
 
+  test('captions are sent where there is a text side, and cost something only where images are trained against them', () => {
+    const worded = plan({ templates: [' a {} ', ''], classNames: { class_0: 'a rose', class_1: ' ' } });
+    const own = { templates: ['a {}'], classNames: { class_0: 'a rose' } };
+    expect(finetuneParams.parse(paramsOf(worded, flowers, clip, undefined))).toMatchObject(own);
+    expect(paramsOf(worded, flowers, net, undefined)).not.toHaveProperty('templates');
+    expect(costParams(paramsOf(worded, flowers, clip, undefined))).not.toHaveProperty('templates');
+    expect(costParams(paramsOf({ ...worded, method: 'flyp' }, flowers, clip, undefined))).toMatchObject(own);
+  });
+
   test('an offer is taken as if it had been typed', () => {
     const next = { ...plan(), ...withOffer(plan(), { method: 'lora', settings: { microBatch: 1, rank: 2 } }) };
     expect(next.method).toBe('lora');
@@ -130,6 +139,8 @@ describe('what is missing', () => {
     expect(notReady(plan({ method: 'flyp' }), flowers, net)).toMatch(/no text side/);
     expect(notReady(plan({ shots: 32 }), flowers, clip)).toBe('class_1 has 20 training images, less than 32 a class.');
     expect(notReady(plan({ shots: 16 }), flowers, clip)).toBeNull();
+    expect(notReady(plan({ templates: ['a rose'] }), flowers, clip)).toMatch(/“a rose” needs \{\}/);
+    expect(notReady(plan({ templates: ['a rose'] }), flowers, net)).toBeNull();
   });
 
   test('a setting that cannot be is refused where it is typed', () => {
