@@ -4,6 +4,7 @@ import { seriesOf } from '../../shared/chart/series.ts';
 import { capital, listed, percent } from '../../shared/chart/words.ts';
 import type { Comparison } from '../../shared/contract.ts';
 import type { Report } from '../../shared/report.ts';
+import { templatesText } from '../ui/captions.ts';
 import { count, plural, span, when } from '../ui/format.ts';
 import { omittedByReason } from './run.ts';
 
@@ -114,9 +115,7 @@ function Protocol({ report }: { report: Report }) {
         {protocol.templates.length > 0 && report.summary.some((row) => row.shots === 0) && (
           <>
             <dt>Templates</dt>
-            <dd>
-              {protocol.templates.length === 1 ? protocol.templates[0] : `${protocol.templates.length}, averaged`}
-            </dd>
+            <dd>{templatesText(protocol.templates)}</dd>
           </>
         )}
         <dt>Machine</dt>

@@ -1,6 +1,7 @@
 // The right panel: facts of a run as it was asked and as it went, and its epochs as a table.
 import { percent } from '../../shared/chart/words.ts';
 import type { FinetuneRun } from '../../shared/finetune.ts';
+import { templatesText } from '../ui/captions.ts';
 import { bytes, span, when } from '../ui/format.ts';
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
@@ -10,6 +11,7 @@ import { asked, bestOf, countsText, ending, many, settingRows, settingText } fro
 
 export function FactsPanel({ run }: { run: FinetuneRun }) {
   const { report, settings } = run;
+  const words = Object.entries(run.params.classNames).map(([name, called]) => `${name}: ${called}`);
   return (
     <>
       <section className="stack">
@@ -46,6 +48,18 @@ export function FactsPanel({ run }: { run: FinetuneRun }) {
         <dl className="facts">
           <dt>Started</dt>
           <dd>{when(run.createdAt)}</dd>
+          {run.params.templates.length > 0 && (
+            <>
+              <dt>Templates</dt>
+              <dd>{templatesText(run.params.templates)}</dd>
+            </>
+          )}
+          {words.length > 0 && (
+            <>
+              <dt>Classes called</dt>
+              <dd>{words.join(', ')}</dd>
+            </>
+          )}
           {report && (
             <>
               <dt>Trained for</dt>

@@ -18,6 +18,10 @@ export function captionsProblem({ templates }: Pick<Captions, 'templates'>): str
   return wrong === undefined ? null : `The template “${wrong.trim()}” ${templateProblem(wrong)}.`;
 }
 
+/** "a photo of a {}.", "7, averaged" */
+export const templatesText = (templates: readonly string[]): string =>
+  templates.length === 1 ? templates[0]! : `${templates.length}, averaged`;
+
 /** What is sent: templates that can be used, each once, and names that are not empty. */
 export function usable({ templates, classNames }: Captions): Captions {
   const good = templates.map((one) => one.trim()).filter((one) => one !== '' && templateProblem(one) === null);
