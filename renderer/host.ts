@@ -86,6 +86,15 @@ export async function saveAs(url: string, name: string): Promise<void> {
   link.click();
 }
 
+/** Saves a text the page itself made; the window asks where by the system's dialog. */
+export function saveText(text: string, type: string, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 export const NO_PATHS =
   'A browser does not tell where a dropped file lies. Choose it here instead: this is the machine the engine runs on.';
 

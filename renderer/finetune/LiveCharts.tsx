@@ -3,11 +3,13 @@ import { useMemo, useState } from 'react';
 import { percent } from '../../shared/chart/words.ts';
 import type { Job, Metric } from '../../shared/contract.ts';
 import type { FinetuneRun } from '../../shared/finetune.ts';
-import { type Curve, CurveChart, type Dot } from '../charts/CurveChart.tsx';
+import { type Curve, CurveChart, type CurveChartProps, type Dot } from '../charts/CurveChart.tsx';
+import { SaveCharts } from '../charts/SaveCharts.tsx';
 import { useCall, useEvent } from '../lab.ts';
+import { runName } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
-import { curvesOf, niceTicks, ofEpochs, thinned } from './curves.ts';
-import { settingText } from './run.ts';
+import { type Curves, curvesOf, niceTicks, ofEpochs, thinned } from './curves.ts';
+import { fileName, settingText } from './run.ts';
 
 /** What was measured before the screen opened, and what comes while it is open; what is told twice is one dot (curvesOf). */
 function useMetrics(jobId: number): Metric[] {
@@ -29,11 +31,30 @@ const whole = (value: number) => value.toLocaleString('en-GB');
 
 export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefined }) {
   const metrics = useMetrics(run.jobId);
-  const { epochs } = run;
   const curves = useMemo(() => curvesOf(metrics), [metrics]);
-  const dots = (name: string): Dot[] => thinned(curves.get(name) ?? [], MOST_DOTS);
-  const lastStep = Math.max(epochs.at(-1)?.step ?? 0, curves.get('loss')?.at(-1)?.x ?? 0);
   const planned = job?.status === 'running' && job.unit === 'steps' ? job.total : 0;
+  const charts = chartsOf(run, curves, planned, MOST_DOTS);
+  return (
+    <div className="pane live-charts">
+      {charts.map((chart) => (
+        <CurveChart key={chart.title} labelRoom={LABEL_ROOM} {...chart} />
+      ))}
+      <SaveCharts
+        title={`${run.datasetName}, ${runName(run)}: curves`}
+        name={fileName(run, 'curves')}
+        charts={charts}
+        columns={2}
+        full={() => chartsOf(run, curves, planned, Number.POSITIVE_INFINITY)}
+      />
+    </div>
+  );
+}
+
+/** The four charts, with at most `most` dots a curve; `planned`: steps still to come have their place. */
+function chartsOf(run: FinetuneRun, curves: Curves, planned: number, most: number): CurveChartProps[] {
+  const { epochs } = run;
+  const dots = (name: string): Dot[] => thinned(curves.get(name) ?? [], most);
+  const lastStep = Math.max(epochs.at(-1)?.step ?? 0, curves.get('loss')?.at(-1)?.x ?? 0);
   const x = {
     ticks: niceTicks([0, Math.max(4, lastStep, planned)], { zero: true, least: 1 }),
     text: whole,
@@ -49,46 +70,40 @@ export function LiveCharts({ run, job }: { run: FinetuneRun; job: Job | undefine
   const rate: Curve[] = [{ name: '', colour: 'var(--muted)', dots: dots('lr') }];
   const speed: Curve[] = [{ name: '', colour: 'var(--muted)', dots: dots('imagesPerSecond') }];
   const values = (of: Curve[]) => of.flatMap((curve) => curve.dots.map((dot) => dot.y));
-  return (
-    <div className="pane live-charts">
-      <CurveChart
-        title="loss"
-        curves={loss}
-        x={x}
-        labelRoom={LABEL_ROOM}
-        y={{ ticks: niceTicks(values(loss), { zero: true }), text: settingText }}
-        valueText={(value) => (value < 0.0005 ? value.toExponential(0) : value.toFixed(value < 0.1 ? 3 : 2))}
-        summary={summaryOf('Loss', loss, (value) => value.toFixed(3))}
-      />
-      <CurveChart
-        title="accuracy on validation, %"
-        curves={accuracy}
-        x={x}
-        labelRoom={LABEL_ROOM}
-        y={{ ticks: niceTicks(values(accuracy), { least: 0.01, most: 1 }), text: (value) => percent(value, 0) }}
-        valueText={(value) => percent(value)}
-        summary={summaryOf('Accuracy on validation', accuracy, (value) => `${percent(value)} %`)}
-      />
-      <CurveChart
-        title="learning rate"
-        curves={rate}
-        x={x}
-        labelRoom={LABEL_ROOM}
-        y={{ ticks: niceTicks(values(rate), { zero: true }), text: settingText }}
-        valueText={(value) => value.toExponential(1)}
-        summary={summaryOf('Learning rate', rate, (value) => value.toExponential(2))}
-      />
-      <CurveChart
-        title="images a second"
-        curves={speed}
-        x={x}
-        labelRoom={LABEL_ROOM}
-        y={{ ticks: niceTicks(values(speed), { zero: true }), text: settingText }}
-        valueText={(value) => value.toFixed(value < 9.95 ? 1 : 0)}
-        summary={summaryOf('Images a second', speed, (value) => value.toFixed(1))}
-      />
-    </div>
-  );
+  return [
+    {
+      title: 'loss',
+      curves: loss,
+      x,
+      y: { ticks: niceTicks(values(loss), { zero: true }), text: settingText },
+      valueText: (value) => (value < 0.0005 ? value.toExponential(0) : value.toFixed(value < 0.1 ? 3 : 2)),
+      summary: summaryOf('Loss', loss, (value) => value.toFixed(3)),
+    },
+    {
+      title: 'accuracy on validation, %',
+      curves: accuracy,
+      x,
+      y: { ticks: niceTicks(values(accuracy), { least: 0.01, most: 1 }), text: (value) => percent(value, 0) },
+      valueText: (value) => percent(value),
+      summary: summaryOf('Accuracy on validation', accuracy, (value) => `${percent(value)} %`),
+    },
+    {
+      title: 'learning rate',
+      curves: rate,
+      x,
+      y: { ticks: niceTicks(values(rate), { zero: true }), text: settingText },
+      valueText: (value) => value.toExponential(1),
+      summary: summaryOf('Learning rate', rate, (value) => value.toExponential(2)),
+    },
+    {
+      title: 'images a second',
+      curves: speed,
+      x,
+      y: { ticks: niceTicks(values(speed), { zero: true }), text: settingText },
+      valueText: (value) => value.toFixed(value < 9.95 ? 1 : 0),
+      summary: summaryOf('Images a second', speed, (value) => value.toFixed(1)),
+    },
+  ];
 }
 
 function summaryOf(what: string, curves: readonly Curve[], text: (value: number) => string): string {

@@ -2,14 +2,16 @@
 import { type RefObject, useId, useState } from 'react';
 import { percent } from '../../shared/chart/words.ts';
 import type { FinetuneRun, WisePoint } from '../../shared/finetune.ts';
-import { type Curve, CurveChart } from '../charts/CurveChart.tsx';
+import { type Curve, CurveChart, type CurveChartProps } from '../charts/CurveChart.tsx';
+import { SaveCharts } from '../charts/SaveCharts.tsx';
 import { useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Labelled } from '../ui/controls.tsx';
+import { runName } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
 import { niceTicks } from './curves.ts';
 import { defaultName } from './plan.ts';
-import { modelNameFor } from './run.ts';
+import { fileName, modelNameFor } from './run.ts';
 import { firstPoint, reading } from './wise.ts';
 
 type Props = { run: FinetuneRun; live: boolean; nameField: RefObject<HTMLInputElement | null> };
@@ -56,20 +58,27 @@ function Line({ run, points, point }: { run: FinetuneRun; points: WisePoint[]; p
     { name: 'control', colour: 'var(--muted)', dots: dots('control'), marker: 'square' as const, dashed: true },
   ].filter((curve) => curve.dots.length > 0);
   const values = curves.flatMap((curve) => curve.dots.map((dot) => dot.y));
+  const chart: CurveChartProps = {
+    title: 'accuracy, %',
+    curves,
+    x: {
+      ticks: [0, 0.2, 0.4, 0.6, 0.8, 1],
+      text: (value) => value.toFixed(1),
+      title: 'from before (0) to after (1)',
+    },
+    y: { ticks: niceTicks(values, { least: 0.01, most: 1 }), text: (value) => percent(value, 0) },
+    valueText: (value) => percent(value),
+    summary: `Accuracy between the weights before and after. ${points.map(reading).join('. ')}.`,
+  };
   return (
-    <CurveChart
-      title="accuracy, %"
-      curves={curves}
-      x={{
-        ticks: [0, 0.2, 0.4, 0.6, 0.8, 1],
-        text: (value) => value.toFixed(1),
-        title: 'from before (0) to after (1)',
-      }}
-      y={{ ticks: niceTicks(values, { least: 0.01, most: 1 }), text: (value) => percent(value, 0) }}
-      valueText={(value) => percent(value)}
-      at={point.alpha}
-      summary={`Accuracy between the weights before and after. ${points.map(reading).join('. ')}.`}
-    />
+    <div className="wise-line">
+      <CurveChart {...chart} at={point.alpha} />
+      <SaveCharts
+        title={`${run.datasetName}, ${runName(run)}: between before and after`}
+        name={fileName(run, 'before-to-after')}
+        charts={[chart]}
+      />
+    </div>
   );
 }
 

@@ -3,7 +3,7 @@ import { METHOD_STYLES } from '../../shared/chart/style.ts';
 import { capital, count as counted, labelsPerClass, listed, percent, points } from '../../shared/chart/words.ts';
 import type { Job } from '../../shared/contract.ts';
 import type { FinetuneEpoch, FinetuneInfo, FinetuneReport, ResolvedSettings } from '../../shared/finetune.ts';
-import { AUGMENT_NAMES, MAIN_SETTINGS, MORE_SETTINGS } from './plan.ts';
+import { AUGMENT_NAMES, folderPart, MAIN_SETTINGS, MORE_SETTINGS } from './plan.ts';
 
 /** 119,882 -> "119,882", 87,849,216 -> "87.8 million" */
 export function many(n: number): string {
@@ -88,3 +88,7 @@ export const modelNameFor = (own: string, alpha: number): string =>
   alpha === 1 || alpha === 0 ? own : `${own.slice(0, 96)}-${Math.round(alpha * 100)}`;
 
 export const sentence = (text: string): string => `${capital(text)}.`;
+
+/** "flowers12-run-3-curves" */
+export const fileName = (info: Pick<FinetuneInfo, 'id' | 'datasetName'>, what: string): string =>
+  `${folderPart(info.datasetName)}-run-${info.id}-${what}`;

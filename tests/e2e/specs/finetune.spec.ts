@@ -41,6 +41,11 @@ test.describe('with a model that can be trained', () => {
     await screen.setting('Batch').fill('8');
     await screen.choose('Control set', /others/);
     await screen.main.getByRole('textbox', { name: 'Words for pink' }).fill('a pink thing');
+    await screen.main.getByText('Captions: own templates and class names').click();
+    await screen.templates.fill('a drawing');
+    await expect(screen.forecast).toContainText('“a drawing” needs {} where the class goes');
+    await screen.templates.fill('a drawing in {}');
+    await screen.main.getByRole('textbox', { name: 'Words for teal' }).fill('dark green');
     await screen.method('Fine-tune').click();
     await expect(screen.forecast).toContainText(/about .*: \d+ steps of/, { timeout: 60_000 });
     await expect(screen.forecast).toContainText(/are free/);
@@ -52,6 +57,14 @@ test.describe('with a model that can be trained', () => {
     await expect(screen.main.locator('.run-line')).toContainText(/on yours, .* on the control/);
     for (const name of ['loss', 'learning rate', 'images a second'])
       await expect(screen.chart(name).locator('path[stroke]').first()).toHaveAttribute('d', /^M.*L/);
+    await expect(screen.panel).toContainText('a drawing in {}');
+    await expect(screen.panel).toContainText('teal: dark green');
+    // In the window the system's dialog asks where; here the browser takes the file.
+    if (lab.host === 'browser') {
+      expect(await screen.saved(/: curves$/, 'Charts, SVG')).toMatch(/^<svg .*images a second/s);
+      expect(await screen.saved(/: curves$/, 'Values, CSV')).toMatch(/^chart,curve,step,value\r\nloss,train,\d/);
+      expect(await screen.saved(/: between before and after$/, 'Values, CSV')).toMatch(/\r\naccuracy,yours,1,/);
+    }
     await lab.page.keyboard.press('e');
     await expect(screen.panel.getByRole('table', { name: 'Epochs' }).getByRole('row')).toHaveCount(4);
 
