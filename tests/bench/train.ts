@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { channelsLast, readModelFolder } from '../../electron/engine/models/folder.ts';
 import { normal } from '../../electron/engine/training/build-init.ts';
 import { crossEntropy } from '../../electron/engine/training/losses.ts';
-import { planTraining, type TrainedTensor, type TrainingPlan } from '../../electron/engine/training/plan.ts';
+import { giveBack, planTraining, type TrainedTensor, type TrainingPlan } from '../../electron/engine/training/plan.ts';
 import { prepare } from '../../electron/engine/training/prepare.ts';
 import { sizeOf } from '../../electron/engine/training/shape.ts';
 import { type Mode, markTrainable } from '../../electron/engine/training/trainable.ts';
@@ -127,7 +127,6 @@ async function measure(settings: Settings, tell: (line: string) => void, turn: T
   };
 }
 
-/** In a function of its own, so that the model's file can be collected before the first step. */
 async function openRun(settings: Settings): Promise<{ trainer: Trainer; feeds: Feeds }> {
   const plan = await planOf(settings);
   const { batch, threads, device } = settings;
@@ -139,6 +138,7 @@ async function openRun(settings: Settings): Promise<{ trainer: Trainer; feeds: F
     parts: 1,
     threadFile: new URL('../../electron/engine/workers/optimizer.ts', import.meta.url),
   });
+  giveBack(plan, []);
   const pixels = plan.data.find((value) => value.name !== 'targets')!;
   const x = Float32Array.from({ length: sizeOf(pixels.shape) }, () => Math.random() * 2 - 1);
   const targets = Float32Array.from({ length: batch * CLASSES }, (_, i) =>
@@ -172,7 +172,13 @@ async function planOf({ model, batch, mode }: Settings): Promise<TrainingPlan> {
   const logits = graph.matmul(feature, head);
   const tensors: TrainedTensor[] = [...parameters];
   tensors.push({ name: head.name, shape: head.shape, data: normal(dim * CLASSES, 0.02, 1, 0), decay: true });
-  return planTraining(graph, tensors, [logits], (g) => crossEntropy(g, logits, g.input('targets', [batch, CLASSES])));
+  return planTraining(
+    graph,
+    tensors,
+    [logits],
+    (g) => crossEntropy(g, logits, g.input('targets', [batch, CLASSES])),
+    { packed: Number.POSITIVE_INFINITY }, // as the lab does with frozen weights up to a sixteenth of the memory
+  );
 }
 
 /**

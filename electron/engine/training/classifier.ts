@@ -1,7 +1,8 @@
 // A vision model with a linear head as one training plan: features of length 1 times the head's rows, times a scale.
+import { totalmem } from 'node:os';
 import type { Blocks } from './blocks.ts';
 import type { CaptionSpec, Captions } from './contrastive-classifier.ts';
-import type { Graph, Node, Value } from './graph.ts';
+import type { Graph, Value } from './graph.ts';
 import type { Adapter, Noise } from './lora.ts';
 import { crossEntropy } from './losses.ts';
 import { planTraining, type TrainedTensor, type TrainingPlan } from './plan.ts';
@@ -65,6 +66,9 @@ export type Classifier = {
   frozenBytes: number;
 };
 
+/** Frozen weights are laid out twice more where they are no more than this part of the machine's memory. */
+const PACKED = 16;
+
 export const HEAD_WEIGHT = 'lab.head.weight';
 export const HEAD_BIAS = 'lab.head.bias';
 export const TARGETS = 'lab.targets';
@@ -100,12 +104,15 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     ...marked.parameters
       .filter((p) => leads.has(p.name))
       .map((p) => ({ ...p, rate: spec.blockRate ** depth(p.block) })),
-    { name: HEAD_WEIGHT, shape: [classes, dim], data: spec.head.weight, decay: false, rate: spec.headRate },
-    { name: HEAD_BIAS, shape: [classes], data: spec.head.bias, decay: false, rate: spec.headRate },
+    { name: HEAD_WEIGHT, shape: [classes, dim], data: spec.head.weight.slice(), decay: false, rate: spec.headRate },
+    { name: HEAD_BIAS, shape: [classes], data: spec.head.bias.slice(), decay: false, rate: spec.headRate },
   ];
-  const forward = new Set(g.nodes);
-  const plan = planTraining(g, tensors, own ? [logits, feature, own] : [logits, feature], (graph) =>
-    crossEntropy(graph, logits, graph.input(TARGETS, [batch, classes])),
+  const plan = planTraining(
+    g,
+    tensors,
+    own ? [logits, feature, own] : [logits, feature],
+    (graph) => crossEntropy(graph, logits, graph.input(TARGETS, [batch, classes])),
+    { noise: marked.noise?.name, packed: totalmem() / PACKED },
   );
   const trained = tensors.reduce((sum, t) => sum + sizeOf(t.shape), 0);
   return {
@@ -125,36 +132,14 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     batch,
     trained,
     parameters: parameterCount(prepared) + classes * (dim + 1),
-    ...activations(g, forward),
+    activationBytes: plan.activationBytes,
+    widestBytes: plan.widestBytes,
     frozenBytes: frozenBytes(prepared, new Set(tensors.map((t) => t.name))),
   };
 }
 
 /** Images that pass the graph at once. */
 export const batchOf = ({ inputs, pixels }: ClassifierSpec): number => inputs[pixels]?.[0] ?? 1;
-
-/** Bytes of what the nodes that differentiation added read of those before (a reshaped value is the same memory), and the largest. */
-export function activations(g: Graph, forward: ReadonlySet<Node>): Pick<Classifier, 'activationBytes' | 'widestBytes'> {
-  const made = new Map<string, { bytes: number; of: string }>();
-  for (const { op, inputs, outputs } of forward)
-    for (const y of outputs) {
-      if (!y) continue;
-      const source = op === 'Reshape' || op === 'Identity' ? inputs[0]!.name : y.name;
-      made.set(y.name, { bytes: sizeOf(y.shape) * 4, of: made.get(source)?.of ?? source });
-    }
-  const held = new Map<string, number>();
-  for (const node of g.nodes) {
-    if (forward.has(node)) continue;
-    for (const x of node.inputs) {
-      const value = x && made.get(x.name);
-      if (value) held.set(value.of, value.bytes);
-    }
-  }
-  return {
-    activationBytes: [...held.values()].reduce((sum, bytes) => sum + bytes, 0),
-    widestBytes: [...made.values()].reduce((most, { bytes }) => Math.max(most, bytes), 0),
-  };
-}
 
 /** Names of everything some values are computed from, and theirs. */
 export function leadingTo(g: Graph, values: readonly Value[]): Set<string> {

@@ -1,7 +1,6 @@
 // Both towers of an image-text model as one training plan: images against captions of their classes, as the model was pretrained
 // (FLYP, Goyal et al., arXiv 2212.00638). Classes are told apart by the captions' features, so that there is no head.
 import {
-  activations,
   batchOf,
   type Classifier,
   type ClassifierSpec,
@@ -73,7 +72,6 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     ...tensors,
     { name: LOG_SCALE, shape: [], data: Float32Array.of(Math.log(spec.head.scale)), decay: false },
   ];
-  const forward = new Set(g.nodes);
   const inputs = g.inputs.flatMap((value) => {
     const part = value.name.startsWith(prefix) ? value.name.slice(prefix.length) : '';
     return PARTS.includes(part) ? [{ name: value.name, part, dtype: value.dtype }] : [];
@@ -83,7 +81,7 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     all,
     [feature],
     (graph) => contrastive(graph, feature, caption, scale, graph.input(TARGETS, [batch, batch])),
-    [caption],
+    { aside: [caption] },
   );
   const { file: _file, output: _output, ...rest } = captions;
   return {
@@ -103,7 +101,8 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     batch,
     trained: all.reduce((sum, t) => sum + sizeOf(t.shape), 0),
     parameters: parameters.reduce((sum, p) => sum + parameterCount(p), 1),
-    ...activations(g, forward),
+    activationBytes: plan.activationBytes,
+    widestBytes: plan.widestBytes,
     frozenBytes: parameters.reduce((sum, p) => sum + frozenBytes(p, new Set(all.map((t) => t.name))), 0),
   };
 }

@@ -41,6 +41,9 @@ export type Prepared = {
 const QUANTISED =
   /^(DequantizeLinear|QuantizeLinear|DynamicQuantizeLinear|MatMulInteger|ConvInteger|QLinear\w*|QGemm|MatMulNBits|DynamicQuantizeMatMul|MatMulIntegerToFloat|QAttention|GatherBlockQuantized)$/;
 
+/** Bytes of a file that is worth giving back at once; small ones share their memory with others. */
+const LARGE_FILE = 1 << 20;
+
 const HALVES = new Set([10, 16]);
 const FLOAT = 1;
 const CAST_TO = 'to';
@@ -57,9 +60,10 @@ export type PrepareOptions = {
  * model, one whose sizes stay unknown, and an input whose shape is not given.
  */
 export async function prepare(file: string, options: PrepareOptions): Promise<Prepared> {
+  const bytes = readFileSync(file);
   let model: ModelProto;
   try {
-    model = decodeModel(readFileSync(file));
+    model = decodeModel(bytes);
   } catch (error) {
     throw new TrainingError(`${file} is not an ONNX file (${(error as Error).message}). Copy or download it again.`);
   }
@@ -70,6 +74,7 @@ export async function prepare(file: string, options: PrepareOptions): Promise<Pr
   fixInputs(model, options.inputs, file);
   const parameters = liftParameters(model, path.dirname(file));
   const simple = await simplify(model);
+  if (bytes.length > LARGE_FILE) bytes.buffer.transfer(0); // given back now: collected, it would outlive the first steps
   const graph = readGraph(simple, ops, await inferShapes(simple));
   return { graph, parameters, file };
 }

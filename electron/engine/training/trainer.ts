@@ -1,8 +1,9 @@
 // One training run's state and its step: the runtime reads weights from and writes gradients to shared memory, and the optimizer
 // passes over the same memory in place. Runs are synchronous inside: keep it off a thread that answers people.
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { placeOf } from './onnx/write.ts';
 import { createOptimizer, type OptimizerSettings } from './optimizer.ts';
-import type { TrainingPlan } from './plan.ts';
+import type { GraphFile, TrainingPlan } from './plan.ts';
 import { TrainingError } from './rule.ts';
 import { type ArrayName, createSlabs, viewOf } from './slab.ts';
 
@@ -50,55 +51,38 @@ export type Trainer = {
 };
 
 /**
- * Copies the plan's tensors and keeps nothing else of the plan, so that its data can be collected; frozen tensors are read
- * where they lie. Throws when the runtime refuses the graph, or the memory is not to be had.
+ * Copies the plan's tensors and keeps nothing else of the plan, so that its data can be collected; frozen tensors that a graph
+ * is fed are read where they lie. Throws when the runtime refuses the graph, or the memory is not to be had.
  */
 export async function createTrainer(plan: TrainingPlan, options: TrainerOptions): Promise<Trainer> {
   const runtime = (await import('onnxruntime-node')).default;
-  const open = (bytes: Uint8Array) =>
-    runtime.InferenceSession.create(bytes, {
-      executionProviders: options.device === 'cpu' ? ['cpu'] : [options.device, 'cpu'],
-      intraOpNumThreads: options.threads,
-      interOpNumThreads: 1,
-      // the pattern is one block beside the arena that the first run filled: 1.9 GB instead of 1.1 for ViT-B/32, no faster
-      enableMemPattern: false,
-      logSeverityLevel: 3,
-    });
+  const { training, loss: lossName, gradients } = plan;
+  const files = { prefix: plan.prefix, forward: plan.forward, aside: plan.aside };
   const { all, slabs, optimizer } = fill(plan, options);
-  const session = await open(plan.training);
-  const forwardSessions: { main: InferenceSession | null; aside: InferenceSession | null } = {
-    main: null,
-    aside: null,
-  };
+  const session = await open(runtime, training, plan.frozen, options);
+  /** The last two are opened when they are first needed. */
+  const sessions: Partial<Record<keyof typeof files, InferenceSession>> = {};
+  if (files.prefix) sessions.prefix = await open(runtime, files.prefix, plan.frozen, options);
   const tensor = (data: Feeds[string] | Float32Array, shape: readonly number[], type: string): Tensor =>
     new runtime.Tensor(type as 'float32', data as Float32Array, shape);
-  const frozen = plan.frozen.map(({ value, data }) => [value.name, tensor(data, value.shape, 'float32')] as const);
   const asTensors = (array: 'weights' | 'gradients' | 'average') =>
     new Map(all.map(({ slab, tensor: t }) => [t.name, tensor(viewOf(slab, t, array), t.shape, 'float32')]));
   const views = (array: ArrayName) =>
     new Map(all.map(({ slab, tensor: t }) => [t.name, viewOf(slab, t, array)] as const));
+  const fed = [training, files.forward, files.aside].flatMap((file) => file?.fed ?? []);
+  const frozen = fed.map(({ name, shape }) => [name, tensor(plan.frozen.get(name)!, shape, 'float32')] as const);
   const weightTensors = new Map([...frozen, ...asTensors('weights')]);
-  const { data, loss: lossName, gradients } = plan;
-  const parts = {
-    main: { graph: plan.forward, data: plan.forwardData, outputs: plan.outputs },
-    aside: plan.aside,
-  };
   const fetches: Record<string, Tensor | null> = Object.fromEntries(
     [...asTensors('gradients')].map(([name, view]) => [gradients.get(name)!, view]),
   );
   fetches[lossName] = null;
   let done = 0;
 
-  const feedsOf = (
-    inputs: TrainingPlan['data'],
-    given: Feeds,
-    from: ReadonlyMap<string, Tensor>,
-    names: readonly string[],
-  ) => {
+  const feedsOf = ({ data }: GraphFile, given: Feeds, from: ReadonlyMap<string, Tensor>, names: readonly string[]) => {
     const feeds: Record<string, Tensor> = {};
     for (const name of names) {
       const weight = from.get(name);
-      const input = inputs.find((value) => value.name === name);
+      const input = data.find((value) => value.name === name);
       if (weight) feeds[name] = weight;
       else if (input && given[name]) feeds[name] = tensor(given[name], input.shape, input.dtype);
       else throw new Error(`The step was not fed ${name}.`);
@@ -106,15 +90,17 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     return feeds;
   };
 
-  async function runForward(which: 'main' | 'aside', feeds: Feeds, from: 'weights' | 'average') {
-    const part = parts[which];
-    if (!part) throw new Error('The plan has no part aside.');
-    const opened = forwardSessions[which] ?? (await open(part.graph));
-    forwardSessions[which] = opened;
+  async function runOther(which: keyof typeof files, given: Feeds, from: 'weights' | 'average') {
+    const file = files[which];
+    if (!file) throw new Error(`The plan has no ${which}.`);
+    const opened = sessions[which] ?? (await open(runtime, file, NONE, options));
+    sessions[which] = opened;
     const tensors = from === 'weights' ? weightTensors : new Map([...frozen, ...asTensors('average')]);
-    const out = await opened.run(feedsOf(part.data, feeds, tensors, opened.inputNames));
-    return Object.fromEntries(part.outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
+    const out = await opened.run(feedsOf(file, given, tensors, opened.inputNames));
+    return Object.fromEntries(file.outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
   }
+  const withPrefix = async (given: Feeds): Promise<Feeds> =>
+    files.prefix ? { ...given, ...(await runOther('prefix', given, 'weights')) } : given;
 
   return {
     async step(batches, { lr, clip = 0 }) {
@@ -122,7 +108,7 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
       let loss = 0;
       let summing = 0;
       for (const [i, batch] of batches.entries()) {
-        const feeds = feedsOf(data, batch, weightTensors, session.inputNames);
+        const feeds = feedsOf(training, await withPrefix(batch), weightTensors, session.inputNames);
         const out = await session.run(feeds, fetches as Record<string, Tensor>);
         loss += Number(out[lossName]!.data[0]) / batches.length;
         const before = performance.now();
@@ -138,8 +124,8 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
       const end = performance.now();
       return { loss, norm, graphMs: middle - started - summing, optimizerMs: end - middle + summing };
     },
-    forward: (feeds, from = 'weights') => runForward('main', feeds, from),
-    forwardAside: (feeds, from = 'weights') => runForward('aside', feeds, from),
+    forward: async (feeds, from = 'weights') => runOther('forward', await withPrefix(feeds), from),
+    forwardAside: (feeds, from = 'weights') => runOther('aside', feeds, from),
     tensors: (array = 'weights') => views(array),
     state: () => ({
       step: done,
@@ -157,10 +143,31 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     async close() {
       await optimizer.close();
       await session.release();
-      for (const opened of Object.values(forwardSessions)) await opened?.release();
+      for (const opened of Object.values(sessions)) await opened.release();
     },
   };
 }
+
+const NONE: TrainingPlan['frozen'] = new Map();
+
+/** `frozen`: has the weights that the file holds; the runtime makes its own of them. */
+const open = (
+  runtime: typeof import('onnxruntime-node'),
+  { bytes, holds }: GraphFile,
+  frozen: TrainingPlan['frozen'],
+  { device, threads }: TrainerOptions,
+): Promise<InferenceSession> =>
+  runtime.InferenceSession.create(bytes, {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    // the pattern is one block beside the arena that the first run filled: 1.9 GB instead of 1.1 for ViT-B/32, no faster
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    externalData: holds.map((name) => ({ path: placeOf(name), data: asBytes(frozen.get(name)!) })),
+  });
+
+const asBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);
 
 /** The shared memory with the plan's numbers in it, and the optimizer over it. */
 function fill(plan: TrainingPlan, options: TrainerOptions) {

@@ -12,12 +12,16 @@ import {
   zeroShotLogits,
 } from '../training/contrastive-classifier.ts';
 import { fillNoise, mergeLora } from '../training/lora.ts';
+import { giveBack } from '../training/plan.ts';
 import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
 import { createTrainer, type Feeds, type Trainer } from '../training/trainer.ts';
 import { workerFile } from './pool.ts';
 import './priority.ts';
 
 let classifier: Classifier | null = null;
+let build: (() => Promise<Classifier>) | null = null;
+/** The tensors as they were before training, once they have been asked for. */
+let before: ReadonlyMap<string, Float32Array> | null = null;
 let trainer: Trainer | null = null;
 let noiseSeed = 0;
 /** One for each micro-batch of a step. */
@@ -74,7 +78,8 @@ async function logitsOf(features: Float32Array, weights: 'weights' | 'average'):
 const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kind: K }>) => Promise<TrainAnswer[K]> } =
   {
     async plan({ spec }) {
-      classifier = await (spec.captions ? buildContrastive(spec) : buildClassifier(spec));
+      build = () => (spec.captions ? buildContrastive(spec) : buildClassifier(spec));
+      classifier = await build();
       noiseSeed = spec.seed;
       const { plan: _plan, adapters: _adapters, noise: _noise, captions: _captions, blocks, ...about } = classifier;
       return { ...about, blocks: blocks.count };
@@ -82,6 +87,10 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     async start({ options }) {
       if (!classifier) throw new Error('the run is not planned');
       trainer = await createTrainer(classifier.plan, { ...options, threadFile: new URL(workerFile('optimizer')) });
+      giveBack(
+        classifier.plan,
+        classifier.adapters.map((adapter) => adapter.of),
+      );
       return null;
     },
     async step({ batches, lr, clip }) {
@@ -128,16 +137,15 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     },
     keep: async ({ file, weights }) => write(file, named(opened().trainer.tensors(weights))),
     async blend({ file, alpha }) {
-      const { classifier: c, trainer: t } = opened();
       remembered.clear();
       const { tensors } = readSafetensors(file);
-      const now = t.tensors();
-      for (const { name, data: before } of c.plan.tensors) {
+      if (alpha !== 1) before ??= new Map((await build!()).plan.tensors.map(({ name, data }) => [name, data]));
+      for (const [name, into] of opened().trainer.tensors()) {
         const after = tensors.get(name)!.data as Float32Array;
-        const into = now.get(name)!;
+        const from = before?.get(name);
         // the change of an adapted matrix is A·B: with A as trained and B in part, it is that part of the change
-        if (name.endsWith('.lora_A')) into.set(after);
-        else for (let i = 0; i < into.length; i++) into[i] = before[i]! + alpha * (after[i]! - before[i]!);
+        if (alpha === 1 || !from || name.endsWith('.lora_A')) into.set(after);
+        else for (let i = 0; i < into.length; i++) into[i] = from[i]! + alpha * (after[i]! - from[i]!);
       }
       return null;
     },

@@ -114,7 +114,7 @@ describe('tiny-gpt2', () => {
     const inputs = { input_ids: [b, s], attention_mask: [b, s], position_ids: [b, s], ...past };
     const prepared = await prepare(file!, { inputs, outputs: ['logits'] });
     const logits = prepared.graph.outputs[0]!;
-    const plan = planTraining(prepared.graph, tensorsOf(prepared), [], (g) => {
+    const plan = planTraining(prepared.graph, tensorsOf(prepared), [logits], (g) => {
       const rows = g.reshape(logits, [b * s, logits.shape[2]!]);
       return tokenCrossEntropy(g, rows, g.input('next', [b * s], 'int64'), g.input('weights', [b * s]));
     });
@@ -178,7 +178,7 @@ describe('tiny-clip, both towers', () => {
       const scale = { name: 'logit_scale', shape: [], data: Float32Array.of(json.logit_scale), decay: true };
       const textTensors = tensorsOf(text).map((t) => ({ ...t, name: `text/${t.name}` }));
       const embeds = [g.outputs[0]!, inText(text.graph.outputs[0]!)] as const;
-      const plan = planTraining(g, [...tensorsOf(vision), ...textTensors, scale], [], () =>
+      const plan = planTraining(g, [...tensorsOf(vision), ...textTensors, scale], embeds, () =>
         contrastive(g, ...embeds, g.input('logit_scale', [])),
       );
       const rows = (name: string, n: number) =>

@@ -110,7 +110,7 @@ export async function lossAndGradients(
   plan: TrainingPlan,
   feeds: Feeds,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  const session = await ort.InferenceSession.create(plan.training, { logSeverityLevel: 3, intraOpNumThreads: 1 });
+  const session = await ort.InferenceSession.create(plan.training.bytes, { logSeverityLevel: 3, intraOpNumThreads: 1 });
   try {
     const weights = plan.tensors.map(({ name, shape, data }) => [name, new ort.Tensor('float32', data, shape)]);
     const out = await session.run({ ...feeds, ...Object.fromEntries(weights) });

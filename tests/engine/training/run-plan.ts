@@ -24,7 +24,7 @@ const plan = planTraining(graph, tensors, [logits], (g) =>
   crossEntropy(g, logits, g.input('targets', [pixels[0]!, CLASSES])),
 );
 
-const session = await ort.InferenceSession.create(plan.training, {
+const session = await ort.InferenceSession.create(plan.training.bytes, {
   executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
   intraOpNumThreads: 1,
   enableMemPattern: false,

@@ -67,10 +67,10 @@ function externalBytes(tensor: TensorProto, folder: string): Uint8Array {
 }
 
 function fromBytes(raw: Uint8Array, element: number, name: string): ConstantData {
-  // a view where the bytes lie right, else a copy that does
+  // a copy, as a view would keep the whole file in memory
   const width = element === HALF || element === BFLOAT ? 2 : ({ 1: 4, 6: 4, 7: 8, 11: 8 }[element] ?? 1);
   if (raw.byteLength % width !== 0) throw new TrainingError(`The data of ${name} are cut off. Copy the model again.`);
-  const bytes = raw.byteOffset % width === 0 ? raw : new Uint8Array(raw); // not slice(): that of a Buffer is a view
+  const bytes = raw.byteLength === raw.buffer.byteLength ? raw : new Uint8Array(raw); // slice() of a Buffer is a view
   const n = bytes.byteLength / width;
   switch (element) {
     case 1:

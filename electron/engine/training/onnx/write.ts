@@ -13,6 +13,18 @@ const IR_VERSION = 9;
 
 const bytesOf = (data: ConstantData) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+/** The name of the "file" in which a weight lies that the graph does not hold itself. */
+export const placeOf = (name: string) => encodeURIComponent(name);
+const EXTERNAL = 1;
+
+const apartProto = ({ name, shape, dtype }: Value): TensorProto => ({
+  name,
+  dims: [...shape],
+  data_type: elementType(dtype),
+  data_location: EXTERNAL,
+  external_data: [{ key: 'location', value: placeOf(name) }],
+});
+
 export const tensorProto = (value: Value, data: ConstantData): TensorProto => ({
   name: value.name,
   dims: [...value.shape],
@@ -53,8 +65,8 @@ const nodeProto = (node: Node): NodeProto => ({
   attribute: Object.entries(node.attrs).map(([name, attr]) => attributeProto(name, attr)),
 });
 
-/** Serialises inputs, constants, nodes and outputs as they stand. */
-export function writeGraph(g: Graph): Uint8Array {
+/** Serialises inputs, constants, nodes and outputs as they stand; constants named in `apart` without their numbers. */
+export function writeGraph(g: Graph, apart: ReadonlySet<string> = new Set()): Uint8Array {
   return encodeModel({
     ir_version: IR_VERSION,
     producer_name: 'fewshot-lab',
@@ -65,7 +77,9 @@ export function writeGraph(g: Graph): Uint8Array {
     graph: {
       name: 'graph',
       node: g.nodes.map(nodeProto),
-      initializer: [...g.constants.values()].map(({ value, data }) => tensorProto(value, data)),
+      initializer: [...g.constants.values()].map(({ value, data }) =>
+        apart.has(value.name) ? apartProto(value) : tensorProto(value, data),
+      ),
       input: g.inputs.map(valueInfo),
       output: g.outputs.map(valueInfo),
     },
