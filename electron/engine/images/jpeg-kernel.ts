@@ -2,6 +2,45 @@
 // colour, and YCbCr to RGB. All arithmetic is libjpeg's exact integer one, as libjpeg-turbo's SIMD code does it, so the bytes
 // are the same: jidctint.c (the accurate DCT), jdsample.c (fancy upsampling) and jdcolor.c.
 import { add, assemble, type Code, get, int, load, mul, repeat, set, store, sub, zero } from '../../../shared/wasm.ts';
+import {
+  above,
+  add16,
+  add32,
+  addSaturating16,
+  and,
+  constant16,
+  constant32,
+  dot,
+  either,
+  equalsZero,
+  fail,
+  grow,
+  interleave,
+  load16,
+  load16s,
+  load32,
+  loadWide,
+  longShl,
+  longShrU,
+  perfectShuffle,
+  shl,
+  shr32,
+  shrS,
+  shrU,
+  shuffle,
+  splat16,
+  store16,
+  store32,
+  storeHalf,
+  sub16,
+  sub32,
+  to16,
+  toBytes,
+  toInt,
+  toLong,
+  vector,
+  when,
+} from './wasm-code.ts';
 
 /** Where things lie in the kernel's memory, in bytes. */
 export const BLOCK = 0;
@@ -11,24 +50,40 @@ export const QUANT_BYTES = 256;
 export const HUFFMAN = QUANT + 4 * QUANT_BYTES;
 /** Codes of up to so many bits are looked up at once. */
 export const FAST_BITS = 10;
-/** Then for each longer length: the first 16 bits that are beyond its codes, and what makes a code's number an index of SYMBOLS. */
+/** Then for each longer length: the first 16 bits that are beyond its codes, and what makes a code's number an index of ENTRIES. */
 export const LONGER = 2 << FAST_BITS;
-export const SYMBOLS = LONGER + 64;
-/** A Huffman table: for every FAST_BITS bits the code's length << 8 and its symbol, or 0; LONGER; SYMBOLS. */
-export const HUFFMAN_BYTES = SYMBOLS + 256;
+export const ENTRIES = LONGER + 64;
+/**
+ * A Huffman table: for every FAST_BITS bits an entry, or LONG; LONGER; ENTRIES, one for each code. An entry: the bits of the code and
+ * its number; << 6 those of the number alone; << 10 the zeros before it, or END.
+ */
+export const HUFFMAN_BYTES = ENTRIES + 512;
+/** More bits than any entry has, so that one test finds both this and the end of the bits at hand. */
+export const LONG = 63;
+/** In place of a run of zeros: the block ends. From any coefficient that is beyond the last one. */
+export const END = 63;
 /** Four numbers: the last DC coefficient of each component. */
 export const LAST_DC = HUFFMAN + 8 * HUFFMAN_BYTES;
-export const FREE = LAST_DC + 16;
+/** Sixteen numbers, 2^i - 1. */
+export const MASKS = LAST_DC + 16;
+/**
+ * The blocks of an MCU, eight numbers each: the addresses of its tables for DC, AC and quantisation, of its LAST_DC, and of its
+ * bytes in the next MCU; their stride; then how far the bytes move with every MCU, and once more at the end of a row.
+ */
+export const PARTS = MASKS + 64;
+export const PART_BYTES = 32;
+export const FREE = PARTS + 6 * PART_BYTES;
 
 export type JpegKernel = {
   memory: WebAssembly.Memory;
   /** The 8 x 8 coefficients at BLOCK to bytes at `dst`. */
   inverse(dst: number, stride: number): void;
   /**
-   * Decodes the block of 8 x 8 whose codes begin at bit `bit` of memory to bytes at `dst`, by the tables and the last DC at these
-   * addresses. Returns the first bit after it, or -1 where the codes are wrong. Reads up to 300 bytes beyond its end.
+   * Decodes `count` MCUs whose codes lie from bit `bit` of memory to before bit `end`, `left` of them in their first row and
+   * `across` in the others. Each has the PARTS up to address `parts`. Returns the first bit after them, or -1 where the codes are
+   * wrong. Reads up to 300 bytes beyond the end.
    */
-  block(bit: number, dc: number, ac: number, quant: number, lastDc: number, dst: number, stride: number): number;
+  mcus(bit: number, end: number, count: number, left: number, across: number, parts: number): number;
   /** 8 x `groups` sums 3 * near + far (or near alone, where `both` is 0) as 16-bit integers at `dst`. */
   sums(near: number, far: number, dst: number, groups: number, both: number): void;
   /** Of sums s at `src`, 16 x `groups` bytes: (3 * s + the sum before + even) >> shift, (3 * s + the sum after + odd) >> shift. */
@@ -36,79 +91,6 @@ export type JpegKernel = {
   /** 8 x `groups` pixels of YCbCr to RGB. */
   convert(y: number, cb: number, cr: number, dst: number, groups: number): void;
 };
-
-// ---------------------------------------------------------------- instructions
-
-const uleb = (value: number): Code => (value < 128 ? [value] : [(value & 127) | 128, ...uleb(value >>> 7)]);
-const vector =
-  (op: number) =>
-  (...operands: Code[]): Code => [...operands.flat(), 0xfd, ...uleb(op)];
-const scalar =
-  (op: number) =>
-  (...operands: Code[]): Code => [...operands.flat(), op];
-const and = scalar(0x71);
-const or = scalar(0x72);
-const shl = scalar(0x74);
-const shrS = scalar(0x75);
-const shrU = scalar(0x76);
-const above = scalar(0x4b);
-const equalsZero = scalar(0x45);
-const longShl = scalar(0x86);
-const longShrU = scalar(0x88);
-const toLong = scalar(0xad);
-const toInt = scalar(0xa7);
-const read = (op: number, address: Code, offset = 0): Code => [...address, op, 0, ...uleb(offset)];
-const load32 = (address: Code, offset = 0) => read(0x28, address, offset);
-const load8 = (address: Code, offset = 0) => read(0x2d, address, offset);
-const load16 = (address: Code, offset = 0) => read(0x2f, address, offset);
-const load16s = (address: Code) => read(0x2e, address);
-const store32 = (address: Code, value: Code): Code => [...address, ...value, 0x36, 0, 0];
-const store16 = (address: Code, value: Code): Code => [...address, ...value, 0x3b, 0, 0];
-const when = (condition: Code, ...then: Code[]): Code => [...condition, 0x04, 0x40, ...then.flat(), 0x0b];
-const either = (condition: Code, then: Code[], otherwise: Code[]): Code => [
-  ...condition,
-  ...[0x04, 0x40, ...then.flat(), 0x05, ...otherwise.flat(), 0x0b],
-];
-const fail: Code = [...int(-1), 0x0f];
-const grow = (local: number, by: Code) => set(local, add(get(local), by));
-
-const shuffle = (lanes: number[], a: Code, b: Code): Code => [...a, ...b, 0xfd, 0x0d, ...lanes];
-const constant16 = (...values: number[]): Code => [
-  ...[0xfd, 0x0c],
-  ...Array.from({ length: 8 }, (_, i) => values[i % values.length]!).flatMap((v) => [v & 255, (v >> 8) & 255]),
-];
-const constant32 = (value: number): Code => constant16(value & 0xffff, value >>> 16);
-const add16 = vector(0x8e);
-const addSaturating16 = vector(0x8f);
-const sub16 = vector(0x91);
-const add32 = vector(0xae);
-const sub32 = vector(0xb1);
-const shr32 = (a: Code, by: number): Code => vector(0xac)(a, int(by));
-const dot = (a: Code, ...weights: [number, number]): Code => vector(0xba)(a, constant16(...weights));
-const to16 = vector(0x85);
-const toBytes = vector(0x66);
-const splat16 = vector(0x10);
-/** Eight bytes as 16-bit integers. */
-const loadWide = (address: Code): Code => [...address, 0xfd, 0x02, 0, 0];
-const storeHalf = (address: Code, value: Code, half: 0 | 1): Code => [...address, ...value, 0xfd, 0x5b, 0, 0, half];
-
-/** Lanes of `bytes` bytes from the lower or upper half of two vectors in turn. */
-const interleave = (bytes: number, upper: boolean, a: Code, b: Code): Code =>
-  shuffle(
-    Array.from({ length: 16 }, (_, i) => {
-      const lane = Math.floor(i / (2 * bytes)) + (upper ? 8 / bytes : 0);
-      return lane * bytes + (i % bytes) + (Math.floor(i / bytes) % 2) * 16;
-    }),
-    a,
-    b,
-  );
-
-/** Interleaves the first half of a list of vectors with the second, `from` to `to`. */
-const perfectShuffle = (bytes: number, from: number[], to: number[]): Code[] =>
-  to.map((local, i) => {
-    const at = i >> 1;
-    return set(local, interleave(bytes, i % 2 === 1, get(from[at]!), get(from[at + from.length / 2]!)));
-  });
 
 // ---------------------------------------------------------------- inverse DCT
 
@@ -188,15 +170,20 @@ function inverseBody(): Code[] {
 
 // ---------------------------------------------------------------- Huffman codes
 
+/**
+ * The block of 8 x 8 whose codes begin at bit `bit` of memory, to bytes at `dst`, by the tables and the last DC at these addresses.
+ * Results in the first bit after it, or -1.
+ */
 function blockBody(inverse: number): Code[] {
   const [bit, dc, ac, quant, lastDc, dst, stride] = [0, 1, 2, 3, 4, 5, 6] as const;
-  const [code, size, value, k, entry, at, top, length, used] = [7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
-  const grey = 16;
-  const bits = 17;
+  const [code, value, k, entry, at, top, length, used, next] = [7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+  const [grey, bits] = [16, 17] as const;
   const reversed = [7, 6, 5, 4, 3, 2, 1, 0, 8, 8, 8, 8, 8, 8, 8, 8];
   const eightBytes: Code = [...shrU(get(bit), int(3)), 0xfd, 0x5d, 0, 0]; // v128.load64_zero
   /** The next 57 bits or more, the first one uppermost. */
   const peek = [
+    grow(bit, get(used)),
+    set(used, int(0)),
     set(
       bits,
       longShl(
@@ -204,7 +191,6 @@ function blockBody(inverse: number): Code[] {
         toLong(and(get(bit), int(7))),
       ),
     ),
-    set(used, int(0)),
   ];
   const first = (count: number) => toInt(longShrU(get(bits), [0x42, 64 - count]));
   /** A code longer than FAST_BITS: the first length whose codes reach beyond these 16 bits. */
@@ -223,75 +209,87 @@ function blockBody(inverse: number): Code[] {
       ),
       0x0b,
     ],
-    set(
-      code,
-      or(
-        shl(get(length), int(8)),
-        load8(add(get(table), add(shrU(get(top), sub(int(16), get(length))), load32(get(at), LONGER + 4))), SYMBOLS),
-      ),
-    ),
+    set(at, add(shrU(get(top), sub(int(16), get(length))), load32(get(at), LONGER + 4))),
+    set(code, load16(add(get(table), shl(get(at), int(1))), ENTRIES)),
   ];
-  /** Reads a symbol into `code` (its length << 8 | symbol) and sets `size` to its lower four bits. */
+  const lookUp = (table: number) => set(code, load16(add(get(table), shl(first(FAST_BITS), int(1)))));
+  /** Reads a symbol's entry into `code` and the number after it (T.81, EXTEND) into `value`; shifts count in their lower 6 bits. */
   const symbol = (table: number): Code[] => [
-    // a symbol and its value take 31 bits at most
-    when(above(get(used), int(57 - 31)), ...peek),
-    set(code, load16(add(get(table), shl(first(FAST_BITS), int(1))))),
-    when(equalsZero(get(code)), ...long(table)),
-    set(size, and(get(code), int(15))),
-    set(length, shrU(get(code), int(8))),
-  ];
-  /** The `size` (not 0) bits after the symbol as a signed number (T.81, EXTEND), into `value`. */
-  const extend: Code[] = [
-    set(value, toInt(longShrU(longShl(get(bits), toLong(get(length))), toLong(sub(int(64), get(size)))))),
-    grow(
-      value,
-      and(shrS(sub(get(value), shl(int(1), sub(get(size), int(1)))), int(31)), add(shl(int(-1), get(size)), int(1))),
+    lookUp(table),
+    set(next, add(get(used), and(get(code), int(63)))),
+    // too few bits were left, or it is LONG
+    when(
+      above(get(next), int(57)),
+      ...peek,
+      lookUp(table),
+      when(equalsZero(sub(get(code), int(LONG))), ...long(table)),
+      set(next, and(get(code), int(63))),
     ),
-  ];
-  const run = and(shrU(get(code), int(4)), int(15));
-  const advance: Code[] = [
-    grow(length, get(size)),
-    grow(bit, get(length)),
-    grow(used, get(length)),
-    set(bits, longShl(get(bits), toLong(get(length)))),
+    set(top, load32(and(shrU(get(code), int(4)), int(60)), MASKS)),
+    set(value, and(toInt(longShrU(get(bits), toLong(sub(int(0), get(code))))), get(top))),
+    set(bits, longShl(get(bits), toLong(get(code)))),
+    set(used, get(next)),
+    // its first bit is 0 where the number is negative
+    set(value, sub(get(value), and(shrS(sub(shl(get(value), int(1)), get(top)), int(31)), get(top)))),
   ];
   return [
     ...Array.from({ length: 8 }, (_, i) => store(int(BLOCK), zero, i * 16)),
     ...peek,
     ...symbol(dc),
-    when(get(size), ...extend, store32(get(lastDc), add(load32(get(lastDc)), get(value)))),
-    ...advance,
+    store32(get(lastDc), add(load32(get(lastDc)), get(value))),
     store16(int(BLOCK), mul(load32(get(lastDc)), load16(get(quant), 2))),
     set(k, int(1)),
+    [0x02, 0x40],
     repeat(
       [
         ...symbol(ac),
-        either(
-          get(size),
-          [
-            grow(k, run),
-            when(above(get(k), int(63)), fail),
-            ...extend,
-            set(entry, load32(add(get(quant), shl(get(k), int(2))))),
-            store16(add(int(BLOCK), and(get(entry), int(0xffff))), mul(get(value), shrU(get(entry), int(16)))),
-            grow(k, int(1)),
-          ],
-          // 15 zeros and one more, or the end of the block: far beyond its last coefficient
-          [grow(k, int(16)), when(sub(run, int(15)), grow(k, int(1000)))],
-        ),
-        ...advance,
+        grow(k, shrU(get(code), int(10))),
+        [...above(get(k), int(63)), 0x0d, 1],
+        set(entry, load32(add(get(quant), shl(get(k), int(2))))),
+        store16(and(get(entry), int(0xffff)), mul(get(value), shrU(get(entry), int(16)))),
+        grow(k, int(1)),
       ],
-      [...get(k), ...int(64), 0x49],
+      sub(get(k), int(64)),
     ),
-    // k tells a block without AC from others, and a run of zeros beyond the end
-    when(and(above(get(k), int(64)), [...get(k), ...int(1000), 0x49]), fail),
+    set(code, int(END << 10)),
+    set(k, int(0)),
+    [0x0b],
+    // a run of zeros beyond the end
+    when(sub(shrU(get(code), int(10)), int(END)), fail),
+    // a block whose end is its first symbol after DC is of one colour
     either(
-      sub(get(k), int(1017)),
+      sub(get(k), int(1 + END)),
       [[...get(dst), ...get(stride), 0x10, inverse]],
       [
         set(grey, toBytes(splat16(add(shrS(add(load16s(int(BLOCK)), int(4)), int(3)), int(128))), zero)),
         ...Array.from({ length: 8 }, () => [...storeHalf(get(dst), get(grey), 0), ...grow(dst, get(stride))]),
       ],
+    ),
+    add(get(bit), get(used)),
+  ];
+}
+
+function mcusBody(block: number): Code[] {
+  const [bit, end, count, left, across, parts, part] = [0, 1, 2, 3, 4, 5, 6] as const;
+  const field = (index: number) => load32(get(part), 4 * index);
+  const move = (by: number) => store32(add(get(part), int(16)), add(field(4), field(by)));
+  const everyPart = (...body: Code[]) => [
+    set(part, int(PARTS)),
+    repeat([...body, grow(part, int(PART_BYTES))], above(get(parts), get(part))),
+  ];
+  return [
+    repeat(
+      [
+        ...everyPart(
+          set(bit, get(bit), ...[0, 1, 2, 3, 4, 5].map(field), [0x10, block]),
+          when(above(get(bit), get(end)), fail), // as -1 is, without a sign
+          move(6),
+        ),
+        grow(left, int(-1)),
+        when(equalsZero(get(left)), set(left, get(across)), ...everyPart(move(7))),
+        grow(count, int(-1)),
+      ],
+      get(count),
     ),
     get(bit),
   ];
@@ -382,9 +380,14 @@ export function createJpegKernel(): JpegKernel {
   const bytes = assemble([
     { name: 'inverse', params: 2, ints: 0, vectors: 40, body: inverseBody() },
     { name: 'block', params: 7, ints: 9, vectors: 1, longs: 1, result: true, body: blockBody(0) },
+    { name: 'mcus', params: 6, ints: 1, vectors: 0, result: true, body: mcusBody(1) },
     { name: 'sums', params: 5, ints: 0, vectors: 1, body: sumsBody() },
     { name: 'spread', params: 6, ints: 0, vectors: 1, body: spreadBody() },
     { name: 'convert', params: 5, ints: 0, vectors: 7, body: convertBody() },
   ]);
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as JpegKernel;
+  const kernel = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as JpegKernel;
+  new Int32Array(kernel.memory.buffer, MASKS, 16).forEach((_, i, masks) => {
+    masks[i] = (1 << i) - 1;
+  });
+  return kernel;
 }

@@ -1,19 +1,23 @@
-// The usual kind of JPEG, decoded in less than half the time that libvips takes: one baseline scan of YCbCr with colour at full
-// size, halved across, or halved both ways. Anything else, and anything odd in a file, is left to libvips, so that what is
+// The usual kind of JPEG, decoded in less than half the time that libvips takes: one baseline scan of grey, or of YCbCr with
+// colour at full size, halved across, or halved both ways. Anything else, and anything odd in a file, is left to libvips, so that what is
 // refused, and why, does not depend on this file. The bytes are those of libjpeg-turbo (Pillow, libvips); format: ITU-T T.81.
 import { starts, u16be } from './bytes.ts';
 import {
   createJpegKernel,
+  END,
+  ENTRIES,
   FAST_BITS,
   FREE,
   HUFFMAN,
   HUFFMAN_BYTES,
   type JpegKernel,
   LAST_DC,
+  LONG,
   LONGER,
+  PART_BYTES,
+  PARTS,
   QUANT,
   QUANT_BYTES,
-  SYMBOLS,
 } from './jpeg-kernel.ts';
 import type { Rgb } from './resize.ts';
 
@@ -67,11 +71,15 @@ export function decodeJpeg(bytes: Uint8Array): Rgb | null {
   const memory = reserve(kernel, end);
 
   load(memory, parsed);
+  const parts = loadParts(memory, planes, across);
   for (const [i, segment] of coded.entries()) {
-    const stop = unstuff(bytes, segment, memory, segment.at);
+    const end = 8 * unstuff(bytes, segment, memory, segment.at);
     const first = i * parsed.interval;
     const count = Math.min(parsed.interval, across * down - first);
-    if (!decodeSegment(kernel, planes, across, first, count, segment.at, stop)) return null;
+    memory.fill(0, LAST_DC, LAST_DC + 16);
+    const bit = kernel.mcus(segment.at * 8, end, count, across - (first % across), across, parts);
+    // exactly what is there, but for the last byte's padding
+    if (bit < 0 || end - bit >= 8) return null;
   }
   toRgb(kernel, parsed.frame, planes, rows, out);
   return { width, height, data: memory.subarray(out, out + width * height * 3) };
@@ -123,18 +131,21 @@ function parse(bytes: Uint8Array): Parsed | null {
   return null;
 }
 
-/** Baseline with three components, the second and third of which are not larger than the first. */
+/** Baseline with one component, or with three, the second and third of which are not larger than the first. */
 function readFrame(bytes: Uint8Array, start: number, end: number): Frame | null {
-  if (end - start !== 15 || bytes[start] !== 8 || bytes[start + 5] !== 3) return null;
+  const count = bytes[start + 5];
+  if ((count !== 1 && count !== 3) || end - start !== 6 + 3 * count || bytes[start] !== 8) return null;
   const [height, width] = [u16be(bytes, start + 1), u16be(bytes, start + 3)];
-  const components = [0, 1, 2].map((i) => {
+  const components = Array.from({ length: count }, (_, i) => {
     const at = start + 6 + 3 * i;
     return { id: bytes[at]!, h: bytes[at + 1]! >> 4, v: bytes[at + 1]! & 15, quant: bytes[at + 2]!, dc: 0, ac: 0 };
   });
-  const [luma, cb, cr] = components.map(({ h, v }) => h * 16 + v);
+  const [luma, cb = 0x11, cr = 0x11] = components.map(({ h, v }) => h * 16 + v);
   if (cb !== 0x11 || cr !== 0x11 || (luma !== 0x11 && luma !== 0x21 && luma !== 0x22)) return null;
+  // a scan of one component goes block by block, whatever it says
+  if (count === 1) Object.assign(components[0]!, { h: 1, v: 1 });
   // libjpeg repeats pixels where the halved colour has no more than two
-  if (width * height === 0 || width * height > MOST_PIXELS || (luma !== 0x11 && width <= 4)) return null;
+  if (width * height === 0 || width * height > MOST_PIXELS || (components[0]!.h > 1 && width <= 4)) return null;
   return { width, height, components };
 }
 
@@ -171,8 +182,9 @@ function readScan(
   quants: Parsed['quants'],
   huffmans: Parsed['huffmans'],
 ): boolean {
-  if (end - start !== 10 || bytes[start] !== 3) return false;
-  if (bytes[start + 7] !== 0 || bytes[start + 8] !== 63 || bytes[start + 9] !== 0) return false;
+  const count = frame.components.length;
+  if (end - start !== 4 + 2 * count || bytes[start] !== count) return false;
+  if (bytes[end - 3] !== 0 || bytes[end - 2] !== 63 || bytes[end - 1] !== 0) return false;
   return frame.components.every((component, i) => {
     const [id, tables] = [bytes[start + 1 + 2 * i]!, bytes[start + 2 + 2 * i]!];
     component.dc = tables >> 4;
@@ -218,36 +230,43 @@ function huffmanTable(code: Uint8Array, isDc: boolean): Uint8Array | null {
   const key = `${isDc} ${Buffer.from(code.buffer, code.byteOffset, code.length).toString('latin1')}`;
   let table = known.get(key);
   if (table === undefined) {
-    table = isDc && code.subarray(16).some((symbol) => symbol > 15) ? null : makeHuffmanTable(code);
+    table = isDc && code.subarray(16).some((symbol) => symbol > 15) ? null : makeHuffmanTable(code, isDc);
     if (known.size >= TABLES_KEPT) known.clear();
     known.set(key, table);
   }
   return table;
 }
 
-function makeHuffmanTable(code: Uint8Array): Uint8Array | null {
+function makeHuffmanTable(code: Uint8Array, isDc: boolean): Uint8Array | null {
   const table = new Uint8Array(HUFFMAN_BYTES);
-  const fast = new Uint16Array(table.buffer, 0, 1 << FAST_BITS);
+  const fast = new Uint16Array(table.buffer, 0, 1 << FAST_BITS).fill(LONG);
   const longer = new Int32Array(table.buffer, LONGER, 2 * (16 - FAST_BITS));
-  table.set(code.subarray(16), SYMBOLS);
+  const entries = new Uint16Array(table.buffer, ENTRIES, 256);
   let next = 0;
-  let symbol = 0;
+  let index = 0;
   for (let length = 1; length <= 16; length++) {
     const count = code[length - 1]!;
     if (length > FAST_BITS) {
       longer[2 * (length - FAST_BITS - 1)] = (next + count) << (16 - length);
-      longer[2 * (length - FAST_BITS - 1) + 1] = symbol - next;
-    } else
-      for (let i = 0; i < count; i++) {
-        const spare = FAST_BITS - length;
-        fast.fill((length << 8) | code[16 + symbol + i]!, (next + i) << spare, (next + i + 1) << spare);
-      }
-    next += count;
-    symbol += count;
+      longer[2 * (length - FAST_BITS - 1) + 1] = index - next;
+    }
+    for (let i = 0; i < count; i++, index++, next++) {
+      const entry = entryOf(code[16 + index]!, length, isDc);
+      entries[index] = entry;
+      const spare = FAST_BITS - length;
+      if (spare >= 0) fast.fill(entry, next << spare, (next + 1) << spare);
+    }
     if (next > 1 << length) return null;
     next <<= 1;
   }
   return table;
+}
+
+/** As the kernel reads it. A number of no bits ends the block, but after 15 zeros it is one more. */
+function entryOf(symbol: number, length: number, isDc: boolean): number {
+  const [run, size] = isDc ? [0, symbol] : [symbol >> 4, symbol & 15];
+  const skip = !isDc && size === 0 && run !== 15 ? END : run;
+  return (skip << 10) | (size << 6) | (length + size);
 }
 
 function load(memory: Uint8Array, { quants, huffmans }: Parsed): void {
@@ -260,7 +279,8 @@ function load(memory: Uint8Array, { quants, huffmans }: Parsed): void {
 
 // ---------------------------------------------------------------- pixels
 
-type Plane = { component: Component; stride: number; at: number };
+type Plane = { at: number; stride: number };
+type Coded = Plane & { component: Component };
 
 /** Copies a run without the zeros that follow 0xff; returns where it ends. Zeros come after it. */
 function unstuff(bytes: Uint8Array, { start, end }: Segment, memory: Uint8Array, to: number): number {
@@ -276,44 +296,16 @@ function unstuff(bytes: Uint8Array, { start, end }: Segment, memory: Uint8Array,
   return at;
 }
 
-/** `count` MCUs from `first` on, out of the bytes [start, end). False unless they are exactly what is there. */
-function decodeSegment(
-  { block, memory }: JpegKernel,
-  planes: Plane[],
-  across: number,
-  first: number,
-  count: number,
-  start: number,
-  end: number,
-): boolean {
-  new Int32Array(memory.buffer, LAST_DC, 4).fill(0);
+/** What the kernel is to know of the blocks of an MCU; returns the end of that. */
+function loadParts(memory: Uint8Array, planes: Coded[], across: number): number {
   const parts = planes.flatMap(({ component: { h, v, quant, dc, ac }, stride, at }, i) =>
-    Array.from({ length: h * v }, (_, unit) => ({
-      dc: HUFFMAN + dc * HUFFMAN_BYTES,
-      ac: HUFFMAN + ac * HUFFMAN_BYTES,
-      quant: QUANT + quant * QUANT_BYTES,
-      lastDc: LAST_DC + 4 * i,
-      at: at + Math.floor(unit / h) * 8 * stride + (unit % h) * 8,
-      stride,
-      stepAcross: h * 8,
-      stepDown: v * 8 * stride,
-    })),
+    Array.from({ length: h * v }, (_, unit) => [
+      ...[HUFFMAN + dc * HUFFMAN_BYTES, HUFFMAN + ac * HUFFMAN_BYTES, QUANT + quant * QUANT_BYTES, LAST_DC + 4 * i],
+      ...[at + Math.floor(unit / h) * 8 * stride + (unit % h) * 8, stride, h * 8, v * 8 * stride - across * h * 8],
+    ]),
   );
-  let bit = start * 8;
-  let column = first % across;
-  let row = Math.floor(first / across);
-  for (let i = 0; i < count; i++) {
-    for (const part of parts) {
-      const dst = part.at + row * part.stepDown + column * part.stepAcross;
-      bit = block(bit, part.dc, part.ac, part.quant, part.lastDc, dst, part.stride);
-      if (bit < 0 || bit > end * 8) return false;
-    }
-    if (++column === across) {
-      column = 0;
-      row++;
-    }
-  }
-  return end * 8 - bit < 8;
+  new Int32Array(memory.buffer, PARTS).set(parts.flat());
+  return PARTS + parts.length * PART_BYTES;
 }
 
 /** Enlarges the colour and converts, row by row; `rows`: room for what is enlarged. */
@@ -324,8 +316,11 @@ function toRgb(
   rows: { sums: number; cb: number; cr: number },
   out: number,
 ): void {
-  const [luma, cb, cr] = planes as [Plane, Plane, Plane];
   const { h, v } = components[0]!;
+  // no colour is 128 everywhere
+  const none = { at: rows.cb, stride: 0 };
+  if (planes.length === 1) new Uint8Array(memory.buffer, rows.cb, width + 8).fill(128);
+  const [luma, cb = none, cr = none] = planes as [Plane, ...Plane[]];
   const words = new Int16Array(memory.buffer, rows.sums - 2);
   const [chromaWidth, chromaHeight] = [Math.ceil(width / h), Math.ceil(height / v)];
   const groups = Math.ceil(chromaWidth / 8);

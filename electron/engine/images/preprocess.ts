@@ -12,7 +12,8 @@ export function preprocess(rgb: Rgb, spec: Preprocessing, out: Float32Array, off
 export function normalise(bytes: Uint8Array, spec: Preprocessing, out: Float32Array, offset: number): void {
   const plane = spec.width * spec.height;
   const groups = Math.ceil(plane / 4);
-  const [src, dst] = [TABLE_BYTES, TABLE_BYTES + 12 * (groups + 1)];
+  // planes begin at whole words: V8 copies to shared memory byte by byte where one side does not
+  const [src, dst] = [TABLE_BYTES, (TABLE_BYTES + 12 * (groups + 1) + 15) & ~15];
   kernel ??= createKernel();
   const memory = reserve(kernel, dst + 48 * groups);
   memory.set(tableBytes(spec));

@@ -51,17 +51,22 @@ export function tapsFor(
   const starts = new Int32Array(count);
   const counts = new Int32Array(count);
   const weights: Int32Array[] = [];
+  // plain loops: in a folder of many sizes these tables are made anew for most images
   for (let i = 0; i < count; i++) {
     const centre = (first + i + 0.5) * scale;
     const start = Math.max(0, Math.trunc(centre - support + 0.5));
     const taps = Math.min(inSize, Math.trunc(centre + support + 0.5)) - start;
-    const exact = Float64Array.from({ length: taps }, (_, k) =>
-      filter.at((k + start - centre + 0.5) * (1 / filterScale)),
-    );
-    const sum = exact.reduce((a, b) => a + b, 0);
+    const exact = new Float64Array(taps);
+    let sum = 0;
+    for (let k = 0; k < taps; k++) {
+      exact[k] = filter.at((k + start - centre + 0.5) * (1 / filterScale));
+      sum += exact[k]!;
+    }
+    const fixed = new Int32Array(taps);
+    for (let k = 0; k < taps; k++) fixed[k] = fixedPoint(sum === 0 ? exact[k]! : exact[k]! / sum);
     starts[i] = start;
     counts[i] = taps;
-    weights.push(Int32Array.from(exact, (w) => fixedPoint(sum === 0 ? w : w / sum)));
+    weights.push(fixed);
   }
   return { starts, counts, weights };
 }
