@@ -21,6 +21,11 @@ export type BatchesOptions = {
   seed: number;
   batch: number;
   signal?: AbortSignal | undefined;
+  /**
+   * Hashes of images whose pixels are not needed as long as they are not augmented: batches of nothing else are not decoded. Given
+   * (empty, too), batches say their rows' hashes.
+   */
+  known?: ReadonlySet<string> | undefined;
   /** Bytes of decoded images kept, so that later epochs decode nothing (1 GiB, or a quarter of what is free). */
   budget?: number;
 };
@@ -38,6 +43,8 @@ export type Batch = {
    * it may be trained on. In batches of `plain` such rows are empty, and so are those of files that cannot be decoded.
    */
   counts: Float32Array;
+  /** The hashes of rows that are not augmented, null for an empty one; undefined where they are not asked for. */
+  keys: (string | null)[] | undefined;
   /** Files met in this batch that cannot be decoded, each once a run (in `plain` each time); `index` is into `files`. */
   failures: Failure[];
 };
@@ -67,6 +74,9 @@ export function createBatches(options: BatchesOptions): Batches {
   const spare: Float32Array[] = [];
   const bad = new Set<number>();
   const steps = Math.ceil(files.length / batch);
+
+  const areKnown = (keys: readonly (string | null)[] | undefined) =>
+    keys?.some((key) => key !== null) && keys.every((key) => key === null || options.known?.has(key));
 
   /** Decodes (or takes from what was kept) rows of a batch. */
   async function views(rows: readonly Row[], level: Augmentation, epoch: number, memory: Float32Array) {
@@ -103,7 +113,9 @@ export function createBatches(options: BatchesOptions): Batches {
   async function trainingBatch(n: number, order: Int32Array, k: number, pixels: Float32Array): Promise<Batch> {
     const failures: Failure[] = [];
     const items = Int32Array.from({ length: batch }, (_, r) => itemAt(order, k * batch + r));
-    let missing = Array.from(items.keys());
+    const keysOf = () =>
+      options.known && options.augment === 'none' && hashes ? Array.from(items, (item) => hashes[item]!) : undefined;
+    let missing = areKnown(keysOf()) ? [] : Array.from(items.keys());
     while (missing.length > 0) {
       const rows = missing.map((r) => ({ item: items[r]!, file: files[items[r]!]!, hash: hashes?.[items[r]!] }));
       const whole = missing.length === batch;
@@ -121,12 +133,13 @@ export function createBatches(options: BatchesOptions): Batches {
     }
     const labels = items.map((item) => options.labels[item]!);
     const counts = Float32Array.from(items, (_, r) => (k * batch + r < order.length ? 1 : 0));
-    return { items, labels, pixels, counts, failures };
+    return { items, labels, pixels, counts, keys: keysOf(), failures };
   }
 
   async function plainBatch(rows: readonly Row[], k: number, pixels: Float32Array): Promise<Batch> {
     const part = rows.slice(k * batch, (k + 1) * batch);
-    const failed = await views(part, 'none', 0, pixels);
+    const hashesOf = Array.from({ length: batch }, (_, r) => part[r]?.hash ?? null);
+    const failed = areKnown(hashesOf) ? [] : await views(part, 'none', 0, pixels);
     pixels.fill(0, part.length * size);
     const empty = new Set(failed.map(({ index }) => index));
     return {
@@ -134,6 +147,7 @@ export function createBatches(options: BatchesOptions): Batches {
       labels: new Int32Array(batch),
       pixels,
       counts: Float32Array.from({ length: batch }, (_, r) => (r < part.length && !empty.has(r) ? 1 : 0)),
+      keys: options.known && hashesOf.map((hash, r) => (empty.has(r) ? null : hash)),
       failures: failed.map(({ index, reason }) => ({ index: part[index]!.item, reason })),
     };
   }

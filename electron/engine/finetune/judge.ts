@@ -2,6 +2,7 @@
 import { accuracyOf, argmax, logLossOf } from '../../../shared/metrics.ts';
 import type { ImagePool } from '../images/pool.ts';
 import { gatherRows, softmaxRows } from '../numeric/matrix.ts';
+import type { RowKeys } from '../training/prefix-cache.ts';
 import { createBatches } from './batches.ts';
 import type { RunInput } from './run.ts';
 import type { TrainThread } from './thread.ts';
@@ -24,20 +25,33 @@ export const filesOf = ({ files, hashes }: Pick<RunInput, 'files' | 'hashes'>, i
 export type Wanted = { files: string[]; hashes?: string[] };
 export type Forward = (wanted: Wanted, weights: 'weights' | 'average') => Promise<Rows>;
 
+/** Notes the images whose pixels the thread needs no more. */
+export function remember(known: Set<string> | undefined, keys: RowKeys | undefined, kept: boolean): void {
+  if (known && kept) for (const key of keys ?? []) if (key !== null) known.add(key);
+}
+
 /** Runs files without augmentation. */
-export function plainForward(thread: TrainThread, images: ImagePool, input: RunInput, signal: AbortSignal): Forward {
+export function plainForward(
+  thread: TrainThread,
+  images: ImagePool,
+  input: RunInput,
+  signal: AbortSignal,
+  known: Set<string> | undefined,
+): Forward {
   const spec = input.model.folder.vision!.preprocessing;
   const { microBatch: batch } = input.settings;
-  const batches = createBatches({ images, files: [], labels: [], spec, augment: 'none', seed: 0, batch, signal });
+  const all = { images, files: [], labels: [], spec, augment: 'none' as const, seed: 0, batch, signal, known };
+  const batches = createBatches(all);
   return async ({ files, hashes }, weights) => {
     const failures = new Map<number, string>();
     let logits: Float32Array | null = null;
     let features: Float32Array | null = null;
     let own: Float32Array | null = null;
     let from = 0;
-    for await (const { pixels, failures: failed } of batches.plain(files, hashes)) {
+    for await (const { pixels, keys, failures: failed } of batches.plain(files, hashes)) {
       for (const { index, reason } of failed) failures.set(index, reason);
-      const out = await thread.ask({ kind: 'forward', pixels, weights });
+      const out = await thread.ask({ kind: 'forward', pixels, weights, keys });
+      remember(known, keys, out.kept);
       const [c, d] = [out.logits.length / batch, out.features.length / batch];
       logits ??= new Float32Array(files.length * c);
       features ??= new Float32Array(files.length * d);

@@ -10,9 +10,10 @@ import type { ImagePool } from '../images/pool.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder } from '../models/folder.ts';
 import type { ClassifierSpec, Head } from '../training/classifier.ts';
 import type { CaptionSetName, CaptionSpec } from '../training/contrastive-classifier.ts';
+import type { RowKeys } from '../training/prefix-cache.ts';
 import { createBatches } from './batches.ts';
 import { againstCaptions } from './captions.ts';
-import { filesOf, judge, plainForward, type Rows } from './judge.ts';
+import { filesOf, judge, plainForward, type Rows, remember } from './judge.ts';
 import { modeOf, rateAt } from './recipes.ts';
 import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
@@ -136,6 +137,18 @@ export function forgetCheckpoint(folder: string): void {
   for (const name of [CHECKPOINT, BEST]) rmSync(path.join(folder, name), { force: true });
 }
 
+/** Bytes of what frozen blocks made of images, at most; less where a quarter of what is free is less. */
+const KEPT = 2 * 2 ** 30;
+
+/** Whether all images that are shown as they are, epoch after epoch, can be kept as the frozen blocks see them. */
+export function keepsPrefix(
+  { prefixBytes }: PlanInfo,
+  input: Pick<RunInput, 'settings' | 'train' | 'validation'>,
+): boolean {
+  const images = input.validation.length + (input.settings.augment === 'none' ? input.train.length : 0);
+  return prefixBytes > 0 && prefixBytes * images <= Math.min(KEPT, process.availableMemory() / 4);
+}
+
 /** Rows of one-hot targets, smoothed. */
 export function targetsOf(labels: Int32Array, classes: number, smoothing: number): Float32Array {
   const out = new Float32Array(labels.length * classes).fill(smoothing / classes);
@@ -165,7 +178,8 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   hooks.signal.throwIfAborted();
   hooks.progress(0, 0, 'opening the model');
   await thread.ask({ kind: 'start', options: trainerOptions(input) });
-  const plain = plainForward(thread, images, input, hooks.signal);
+  const known = keepsPrefix(plan, input) ? new Set<string>() : undefined;
+  const plain = plainForward(thread, images, input, hooks.signal, known);
   const live = settings.ema > 0 ? 'average' : 'weights';
   const steps = settings.epochs * Math.ceil(input.train.length / settings.batch);
   const checkpoint = path.join(input.folder, CHECKPOINT);
@@ -192,6 +206,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   const epochOf = stepper(thread, input, images, hooks, {
     at,
     steps,
+    known,
     failed,
     stepped: async () => {
       if (Date.now() - saved > checkpointEveryMs()) await save();
@@ -253,6 +268,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
 type Stepping = {
   at: Progress;
   steps: number;
+  known: Set<string> | undefined;
   failed(file: string, reason: string): Promise<void>;
   stepped(): Promise<void>;
 };
@@ -263,7 +279,7 @@ function stepper(
   input: RunInput,
   images: ImagePool,
   hooks: RunHooks,
-  { at, steps, failed, stepped }: Stepping,
+  { at, steps, known, failed, stepped }: Stepping,
 ): () => Promise<number> {
   const { settings, labels, train: items, seed } = input;
   const { batch } = settings;
@@ -276,6 +292,7 @@ function stepper(
     seed,
     batch,
     signal: hooks.signal,
+    known,
   });
   return async () => {
     const started = performance.now();
@@ -287,6 +304,7 @@ function stepper(
         const lr = rateAt(at.step, steps, settings);
         const parts = microBatches(input, next, at.step);
         const result = await thread.ask({ kind: 'step', batches: parts, lr, clip: settings.clip });
+        remember(known, next.keys, result.kept);
         at.step++;
         at.batch++;
         at.lossSum += result.loss;
@@ -310,7 +328,7 @@ function stepper(
 /** A batch as the micro-batches of one step, with what they are trained against. The pixels are views. */
 export function microBatches(
   { settings, classes, captions, seed }: Pick<RunInput, 'settings' | 'classes' | 'captions' | 'seed'>,
-  { pixels, labels }: { pixels: Float32Array; labels: Int32Array },
+  { pixels, labels, keys }: { pixels: Float32Array; labels: Int32Array; keys?: RowKeys | undefined },
   step: number,
 ): MicroBatch[] {
   const { smoothing, batch, microBatch } = settings;
@@ -318,7 +336,11 @@ export function microBatches(
   const targets = targetsOf(labels, classes.length, smoothing);
   const parts = batch / microBatch;
   const part = (all: Float32Array, k: number) => all.subarray((all.length / parts) * k, (all.length / parts) * (k + 1));
-  return Array.from({ length: parts }, (_, k) => ({ pixels: part(pixels, k), targets: part(targets, k) }));
+  return Array.from({ length: parts }, (_, k) => ({
+    pixels: part(pixels, k),
+    targets: part(targets, k),
+    keys: keys?.slice(k * microBatch, (k + 1) * microBatch),
+  }));
 }
 
 /** Of everything that decides a run's numbers, but for the machine. */

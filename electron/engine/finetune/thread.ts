@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { LabError } from '../../../shared/contract.ts';
 import type { Classifier, ClassifierSpec } from '../training/classifier.ts';
 import type { CaptionSetName } from '../training/contrastive-classifier.ts';
+import type { RowKeys } from '../training/prefix-cache.ts';
 import type { StepResult, TrainerOptions } from '../training/trainer.ts';
 import { workerFile } from '../workers/pool.ts';
 
@@ -10,14 +11,20 @@ import { workerFile } from '../workers/pool.ts';
  * A micro-batch: pixels [batch, 3, height, width] and targets whose rows sum to 1: [batch, classes], or against captions
  * [batch, batch] and the row of each image's caption.
  */
-export type MicroBatch = { pixels: Float32Array; targets: Float32Array; captions?: Int32Array };
+export type MicroBatch = {
+  pixels: Float32Array;
+  targets: Float32Array;
+  captions?: Int32Array;
+  /** Given: what the frozen blocks make of the images is kept, and the pixels of kept ones may be anything. */
+  keys?: RowKeys | undefined;
+};
 
 export type TrainRequest =
   /** Reads and differentiates; nothing large is allocated yet. */
   | { kind: 'plan'; spec: ClassifierSpec }
   | { kind: 'start'; options: Omit<TrainerOptions, 'threadFile'> }
   | { kind: 'step'; batches: MicroBatch[]; lr: number; clip: number }
-  | { kind: 'forward'; pixels: Float32Array; weights: 'weights' | 'average' }
+  | { kind: 'forward'; pixels: Float32Array; weights: 'weights' | 'average'; keys?: RowKeys | undefined }
   /** Features of the captions of the run's classes or the control set's, with the weights as they are now. */
   | { kind: 'classes'; set: CaptionSetName }
   /** Weights, moments and averages in one file, written beside and renamed. */
@@ -37,9 +44,10 @@ export type PlanInfo = Omit<Classifier, 'plan' | 'adapters' | 'noise' | 'caption
 export type TrainAnswer = {
   plan: PlanInfo;
   start: null;
-  step: StepResult;
+  /** `kept`: whether all keys are kept from now on. */
+  step: StepResult & { kept: boolean };
   /** [batch, classes], [batch, dim], and [batch, own classes] where they were asked for. */
-  forward: { logits: Float32Array; features: Float32Array; own: Float32Array | null };
+  forward: { logits: Float32Array; features: Float32Array; own: Float32Array | null; kept: boolean };
   /** [classes, dim], rows of length 1. */
   classes: Float32Array;
   checkpoint: null;

@@ -64,6 +64,8 @@ export type Classifier = {
   activationBytes: number;
   widestBytes: number;
   frozenBytes: number;
+  /** Bytes of what the frozen first blocks make of one image; 0 where training begins with the pixels. */
+  prefixBytes: number;
 };
 
 /** Frozen weights are laid out twice more where they are no more than this part of the machine's memory. */
@@ -135,6 +137,7 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     activationBytes: plan.activationBytes,
     widestBytes: plan.widestBytes,
     frozenBytes: frozenBytes(prepared, new Set(tensors.map((t) => t.name))),
+    prefixBytes: (plan.prefix?.outputs ?? []).reduce((sum, { shape }) => sum + (4 * sizeOf(shape)) / batch, 0),
   };
 }
 

@@ -104,6 +104,7 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     activationBytes: plan.activationBytes,
     widestBytes: plan.widestBytes,
     frozenBytes: parameters.reduce((sum, p) => sum + frozenBytes(p, new Set(all.map((t) => t.name))), 0),
+    prefixBytes: 0,
   };
 }
 

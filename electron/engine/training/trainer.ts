@@ -42,6 +42,8 @@ export type Trainer = {
   forward(feeds: Feeds, weights?: 'weights' | 'average'): Promise<Record<string, Float32Array>>;
   /** The same for the outputs of the plan's part aside. */
   forwardAside(feeds: Feeds, weights?: 'weights' | 'average'): Promise<Record<string, Float32Array>>;
+  /** What comes before everything trained, where the plan has such a part: a batch that holds its results already skips it. */
+  prefix: ((feeds: Feeds) => Promise<Record<string, Float32Array>>) | null;
   /** The trained tensors as they are: views, no copies. */
   tensors(array?: 'weights' | 'average'): Map<string, Float32Array>;
   /** Views of all that must be stored; copy before the next step. */
@@ -100,7 +102,9 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     return Object.fromEntries(file.outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
   }
   const withPrefix = async (given: Feeds): Promise<Feeds> =>
-    files.prefix ? { ...given, ...(await runOther('prefix', given, 'weights')) } : given;
+    files.prefix?.outputs.some(({ name }) => !given[name])
+      ? { ...given, ...(await runOther('prefix', given, 'weights')) }
+      : given;
 
   return {
     async step(batches, { lr, clip = 0 }) {
@@ -126,6 +130,7 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     },
     forward: async (feeds, from = 'weights') => runOther('forward', await withPrefix(feeds), from),
     forwardAside: (feeds, from = 'weights') => runOther('aside', feeds, from),
+    prefix: files.prefix && ((feeds) => runOther('prefix', feeds, 'weights')),
     tensors: (array = 'weights') => views(array),
     state: () => ({
       step: done,

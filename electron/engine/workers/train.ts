@@ -13,6 +13,7 @@ import {
 } from '../training/contrastive-classifier.ts';
 import { fillNoise, mergeLora } from '../training/lora.ts';
 import { giveBack } from '../training/plan.ts';
+import { createPrefixCache, type PrefixCache, type RowKeys } from '../training/prefix-cache.ts';
 import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
 import { createTrainer, type Feeds, type Trainer } from '../training/trainer.ts';
 import { workerFile } from './pool.ts';
@@ -23,6 +24,7 @@ let build: (() => Promise<Classifier>) | null = null;
 /** The tensors as they were before training, once they have been asked for. */
 let before: ReadonlyMap<string, Float32Array> | null = null;
 let trainer: Trainer | null = null;
+let cache: PrefixCache | null = null;
 let noiseSeed = 0;
 /** One for each micro-batch of a step. */
 const noiseData: Float32Array[] = [];
@@ -60,6 +62,11 @@ function noiseFeed(step: number | null, part = 0): Feeds {
   return { [noise.name]: noiseData[part] };
 }
 
+async function imagesOf(pixels: Float32Array, keys: RowKeys | undefined): Promise<{ feeds: Feeds; kept: boolean }> {
+  const feeds = { [opened().classifier.pixels]: pixels };
+  return keys && cache ? cache.feeds(feeds, keys) : { feeds, kept: false };
+}
+
 async function classesOf(set: CaptionSetName, weights: 'weights' | 'average'): Promise<Float32Array> {
   const key = `${set} ${weights}`;
   const { classifier: c, trainer: t } = opened();
@@ -86,7 +93,9 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     },
     async start({ options }) {
       if (!classifier) throw new Error('the run is not planned');
+      const { pixels } = classifier;
       trainer = await createTrainer(classifier.plan, { ...options, threadFile: new URL(workerFile('optimizer')) });
+      cache = createPrefixCache(trainer, pixels);
       giveBack(
         classifier.plan,
         classifier.adapters.map((adapter) => adapter.of),
@@ -97,18 +106,26 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
       const { classifier: c, trainer: t } = opened();
       const { step } = t.state();
       remembered.clear();
-      const feeds = batches.map(({ pixels, targets, captions }, i) => ({
-        [c.pixels]: pixels,
-        [c.targets]: targets,
-        ...(c.captions && captions ? captionFeeds(c.captions, captions) : {}),
-        ...noiseFeed(step * batches.length + i, i),
-      }));
-      return t.step(feeds, { lr, clip });
+      let kept = true;
+      const parts: Feeds[] = [];
+      for (const [i, { pixels, targets, captions, keys }] of batches.entries()) {
+        const images = await imagesOf(pixels, keys);
+        kept &&= images.kept;
+        parts.push({
+          ...images.feeds,
+          [c.targets]: targets,
+          ...(c.captions && captions ? captionFeeds(c.captions, captions) : {}),
+          ...noiseFeed(step * batches.length + i, i),
+        });
+      }
+      return { ...(await t.step(parts, { lr, clip })), kept };
     },
-    async forward({ pixels, weights }) {
+    async forward({ pixels, weights, keys }) {
       const { classifier: c, trainer: t } = opened();
-      const out = await t.forward({ [c.pixels]: pixels, ...noiseFeed(null) }, weights);
+      const { feeds, kept } = await imagesOf(pixels, keys);
+      const out = await t.forward({ ...feeds, ...noiseFeed(null) }, weights);
       return {
+        kept,
         logits: c.logits ? out[c.logits]!.slice() : await logitsOf(out[c.feature]!, weights),
         features: out[c.feature]!.slice(),
         own: c.own ? out[c.own]!.slice() : null,

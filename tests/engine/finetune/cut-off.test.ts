@@ -35,6 +35,8 @@ describe('kill -9', () => {
   const cases: [string, string[]][] = [
     ['fine-tune', ['--ema', '0.9']],
     ['lora', ['--targets', 'all', '--rank', '4', '--dropout', '0.25', '--micro-batch', '2']],
+    // what the frozen blocks make of the images is kept, and lost with the process
+    ['last-blocks', ['--blocks', '1', '--augment', 'none']],
     ['flyp', ['--templates', 'a photo of a {}.', '--templates', 'one {} more']],
   ];
   const run = (data: string, args: string[], seconds: string) =>
