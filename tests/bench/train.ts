@@ -15,7 +15,7 @@ import { type Mode, markTrainable } from '../../electron/engine/training/trainab
 import { createTrainer, type Feeds, type Trainer } from '../../electron/engine/training/trainer.ts';
 
 export const usage =
-  'train --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--device cpu] [--python PATH [--fused]] [--json]';
+  'train --model DIR --mode full|lora|last2 [--batch 16] [--steps 6] [--threads 2] [--device cpu] [--recompute] [--python PATH [--fused]] [--json]';
 
 type Speed = {
   /** Median over the steps: forward, backward and optimizer. */
@@ -42,6 +42,7 @@ type Settings = {
   steps: number;
   threads: number;
   device: string;
+  recompute: boolean;
 };
 
 const CLASSES = 10;
@@ -64,6 +65,7 @@ export async function run(args: string[]): Promise<void> {
       device: { type: 'string', default: 'cpu' },
       python: { type: 'string' },
       fused: { type: 'boolean' },
+      recompute: { type: 'boolean', default: false },
       json: { type: 'boolean' },
     },
   });
@@ -75,6 +77,7 @@ export async function run(args: string[]): Promise<void> {
     steps: Number(values.steps),
     threads: Number(values.threads),
     device: values.device,
+    recompute: values.recompute,
   };
   const tell = (line: string) => void (values.json || process.stderr.write(`${line}\n`));
   const result = values.python
@@ -161,7 +164,7 @@ const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.
 const peak = () => Math.round(process.resourceUsage().maxRSS / 1024);
 
 /** The model's graph with a linear head of ten classes, and what the mode trains of it. */
-async function planOf({ model, batch, mode }: Settings): Promise<TrainingPlan> {
+async function planOf({ model, batch, mode, recompute }: Settings): Promise<TrainingPlan> {
   const { vision } = readModelFolder(model);
   if (!vision) throw new Error(`${model} has no vision tower.`);
   const { height, width } = vision.preprocessing;
@@ -187,7 +190,7 @@ async function planOf({ model, batch, mode }: Settings): Promise<TrainingPlan> {
     tensors,
     [logits],
     (g) => crossEntropy(g, logits, g.input('targets', [batch, CLASSES])),
-    { packed: Number.POSITIVE_INFINITY }, // as the lab does with frozen weights up to a sixteenth of the memory
+    { recompute, packed: Number.POSITIVE_INFINITY }, // as the lab does with frozen weights up to a sixteenth of the memory
   );
 }
 

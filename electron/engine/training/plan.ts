@@ -7,6 +7,7 @@ import type { Loss } from './losses.ts';
 import { writeGraph } from './onnx/write.ts';
 import { ops } from './ops/index.ts';
 import { splitPrefix } from './prefix.ts';
+import { recompute, stretchesOf } from './recompute.ts';
 import { pickRowsFirst } from './rows.ts';
 import { sizeOf } from './shape.ts';
 
@@ -68,6 +69,8 @@ export type PlanOptions = {
    * backwards, instead of in every step (LoRA on ViT-B/32: 7 % faster, twice their size more memory).
    */
   packed?: number;
+  /** The backward pass works values of the forward pass out again instead of keeping them. */
+  recompute?: boolean;
 };
 
 /**
@@ -80,7 +83,7 @@ export function planTraining(
   tensors: readonly TrainedTensor[],
   outputs: readonly Value[],
   makeLoss: (g: Graph) => Loss,
-  { aside = [], noise, packed = 0 }: PlanOptions = {},
+  { aside = [], noise, packed = 0, recompute: again = false }: PlanOptions = {},
 ): TrainingPlan {
   const changing = new Set([...tensors.map((t) => t.name), ...(noise ? [noise] : [])]);
   const frozen = new Map(large(g));
@@ -107,9 +110,10 @@ export function planTraining(
   const { prefix } = other ? { prefix: null } : splitPrefix(g, changing, data);
   const forward = file(pruned(g), false);
   const before = new Set(g.nodes);
+  const stretches = again ? stretchesOf(g, changing) : [];
   const { value: loss, seeds } = makeLoss(g);
   const wanted = g.inputs.filter((value) => tensors.some((t) => t.name === value.name));
-  const grads = pullBack(g, ops, seeds, wanted);
+  const grads = pullBack(g, ops, seeds, [...wanted, ...stretches.map(({ to }) => to)]);
   // a gradient needs an output of its own, even where two tensors share one
   const taken = new Set([loss.name, ...outputs.map((o) => o.name), ...g.inputs.map((i) => i.name)]);
   const gradients = new Map<string, string>();
@@ -124,6 +128,7 @@ export function planTraining(
   }
   g.outputs = [loss, ...outputs, ...given];
   prune(g);
+  recompute(g, stretches, grads, changing);
   const used = new Set(g.nodes.flatMap((node) => node.inputs.map((x) => x?.name)));
   g.inputs = g.inputs.filter((value) => used.has(value.name) || tensors.some((t) => t.name === value.name));
   const bytes = [...g.constants.keys()].reduce((sum, name) => sum + (frozen.get(name)?.byteLength ?? 0), 0);
