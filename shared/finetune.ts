@@ -24,6 +24,8 @@ export const finetuneSettings = z.object({
   batch: z.number().int().min(1).max(1024).optional(),
   /** Images that pass the graph at once; a divisor of the batch. The gradients of a batch are added up. */
   microBatch: z.number().int().min(1).max(1024).optional(),
+  /** The backward pass works values of the forward pass out again instead of keeping them: less memory, more time. */
+  recompute: z.boolean().optional(),
   weightDecay: z.number().min(0).max(1).optional(),
   /** Part of all steps over which the learning rate rises. */
   warmup: z.number().min(0).max(0.9).optional(),
@@ -57,7 +59,7 @@ export type ResolvedSettings = Required<
   >
 > &
   Required<Pick<FinetuneSettings, 'blockRate' | 'augment' | 'patience'>> &
-  Pick<FinetuneSettings, 'blocks' | 'rank' | 'alpha' | 'targets' | 'dropout'>;
+  Pick<FinetuneSettings, 'recompute' | 'blocks' | 'rank' | 'alpha' | 'targets' | 'dropout'>;
 
 export const finetuneParams = z.object({
   datasetId: z.number().int(),

@@ -12,6 +12,7 @@ export const trainingOptions = {
 /** Settings only a run of its own takes. */
 export const furtherOptions = {
   'micro-batch': { type: 'string' },
+  recompute: { type: 'boolean' },
   'head-lr': { type: 'string' },
   'weight-decay': { type: 'string' },
   warmup: { type: 'string' },
@@ -36,7 +37,7 @@ const SETTING: Record<string, keyof FinetuneSettings> = {
 
 /** Throws `UsageError` naming the option and what it takes. */
 export function readTraining(values: Values): FinetuneSettings {
-  const given: Record<string, unknown> = {};
+  const given: Record<string, unknown> = values.recompute ? { recompute: true } : {};
   for (const name of [...Object.keys(trainingOptions), ...Object.keys(furtherOptions)]) {
     const value = text(values, name);
     if (value === undefined) continue;

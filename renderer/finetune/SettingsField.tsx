@@ -2,7 +2,7 @@
 import type { Dataset, Params } from '../../shared/contract.ts';
 import type { Augmentation, ResolvedSettings } from '../../shared/finetune.ts';
 import { useCall } from '../lab.ts';
-import { Labelled, Select, TextField } from '../ui/controls.tsx';
+import { CheckField, Labelled, Select, TextField } from '../ui/controls.tsx';
 import { Fold, LeaksField, MachineFields } from '../ui/fields.tsx';
 import {
   AUGMENT_NAMES,
@@ -36,7 +36,7 @@ function useOwn(params: Props['params']): Partial<ResolvedSettings> {
 
 export function SettingsField({ plan, onChange, dataset, params }: Props) {
   const own = useOwn(params);
-  const filled = MORE_SETTINGS.some(({ name }) => plan.typed[name]) || plan.augment !== null;
+  const filled = MORE_SETTINGS.some(({ name }) => plan.typed[name]) || plan.augment !== null || plan.recompute;
   if (!trainsEncoder(plan.method))
     return (
       <section>
@@ -89,6 +89,9 @@ export function SettingsField({ plan, onChange, dataset, params }: Props) {
             />
           </Labelled>
         </div>
+        <CheckField checked={plan.recompute} onChecked={(recompute) => onChange({ recompute })}>
+          Work activations out again on the way back: less memory, about a third more time
+        </CheckField>
         <MachineAndLeaks plan={plan} onChange={onChange} dataset={dataset} />
       </Fold>
     </section>

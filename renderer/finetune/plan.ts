@@ -16,7 +16,7 @@ import { type Captions, captionsProblem, usable } from '../ui/captions.ts';
 import { datasetProblem, scarcest, trainingImages } from '../ui/datasets.ts';
 import { type Machine, machineParams } from '../ui/devices.ts';
 
-export type NumberName = Exclude<keyof FinetuneSettings, 'augment' | 'targets'>;
+export type NumberName = Exclude<keyof FinetuneSettings, 'augment' | 'targets' | 'recompute'>;
 export type Targets = NonNullable<FinetuneSettings['targets']>;
 
 export type Plan = Captions &
@@ -30,6 +30,8 @@ export type Plan = Captions &
     typed: Partial<Record<NumberName, string>>;
     augment: Augmentation | null;
     targets: Targets | null;
+    /** Activations are worked out again in the backward pass. */
+    recompute: boolean;
     controlId: number | null;
     /** Class of the control set -> the words it is told apart by. */
     controlWords: Record<string, string>;
@@ -46,6 +48,7 @@ export const firstPlan = (given: { datasetId?: number; model?: string }): Plan =
   typed: {},
   augment: null,
   targets: null,
+  recompute: false,
   templates: [],
   classNames: {},
   controlId: null,
@@ -127,18 +130,20 @@ export function settingsSent(plan: Plan): FinetuneSettings {
   return {
     ...(Object.fromEntries(numbers) as FinetuneSettings),
     ...(plan.augment && trainsEncoder(plan.method) ? { augment: plan.augment } : {}),
+    ...(plan.recompute && trainsEncoder(plan.method) ? { recompute: true } : {}),
     ...(plan.targets && plan.method === 'lora' ? { targets: plan.targets } : {}),
   };
 }
 
 /** Settings of an offer, as if they had been typed. */
 export function withOffer(plan: Plan, offer: { method?: FinetuneMethodId; settings: FinetuneSettings }): Partial<Plan> {
-  const { augment, targets, ...numbers } = offer.settings;
+  const { augment, targets, recompute, ...numbers } = offer.settings;
   const typed = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, String(value)]));
   return {
     ...(offer.method ? { method: offer.method } : {}),
     ...(augment ? { augment } : {}),
     ...(targets ? { targets } : {}),
+    ...(recompute ? { recompute } : {}),
     typed: { ...plan.typed, ...typed },
   };
 }

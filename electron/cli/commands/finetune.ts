@@ -36,6 +36,7 @@ export const finetune: Command = {
                       (default: each method's own)
   --micro-batch N, --head-lr X, --weight-decay X, --warmup F, --clip X, --ema X, --smoothing X, --block-rate X, --patience N
                       images at once, the head's rate, and so on; see README
+  --recompute         work activations out again in the backward pass: less memory, about a third more time
   --blocks K          last-blocks: how many
   --rank R, --alpha A, --targets q,k,v,o,mlp,all, --dropout P
                       lora

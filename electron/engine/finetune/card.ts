@@ -93,6 +93,7 @@ const SETTING_NAMES: Record<keyof ResolvedSettings, string> = {
   headLr: 'learning rate of the head',
   batch: 'batch',
   microBatch: 'images at once',
+  recompute: 'activations worked out again',
   weightDecay: 'weight decay',
   warmup: 'warm-up, part of all steps',
   clip: 'gradient norm at most',

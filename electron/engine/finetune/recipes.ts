@@ -79,8 +79,10 @@ export function resolveSettings(
   const micro = fixed ?? Math.min(asked.microBatch ?? atOnce, batch);
   if (method === 'flyp') checkContrastive(batch, micro);
   const kept = Object.keys(own);
-  const applies = ([name]: [string, unknown]) =>
-    !['blocks', 'rank', 'alpha', 'targets', 'dropout'].includes(name) || kept.includes(name);
+  const applies = ([name, value]: [string, unknown]) =>
+    name === 'recompute'
+      ? value === true
+      : !['blocks', 'rank', 'alpha', 'targets', 'dropout'].includes(name) || kept.includes(name);
   // a micro-batch divides the batch
   const divisor = Array.from({ length: micro }, (_, i) => micro - i).find((n) => batch % n === 0)!;
   return {

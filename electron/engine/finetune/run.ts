@@ -121,6 +121,7 @@ export function classifierSpec(input: RunInput): ClassifierSpec {
     seed: input.seed,
     blockRate: input.settings.blockRate,
     headRate: input.settings.headLr / input.settings.lr,
+    recompute: input.settings.recompute ?? false,
   };
 }
 

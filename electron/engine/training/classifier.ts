@@ -38,6 +38,8 @@ export type ClassifierSpec = {
   /** Part of the learning rate that a block has of the next block's; the head's rate as part of the run's. */
   blockRate: number;
   headRate: number;
+  /** Whether the backward pass works values of the forward pass out again. */
+  recompute?: boolean;
 };
 
 export type Classifier = {
@@ -114,7 +116,7 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     tensors,
     own ? [logits, feature, own] : [logits, feature],
     (graph) => crossEntropy(graph, logits, graph.input(TARGETS, [batch, classes])),
-    { noise: marked.noise?.name, packed: totalmem() / PACKED },
+    { noise: marked.noise?.name, packed: totalmem() / PACKED, recompute: spec.recompute ?? false },
   );
   const trained = tensors.reduce((sum, t) => sum + sizeOf(t.shape), 0);
   return {

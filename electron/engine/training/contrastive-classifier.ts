@@ -81,7 +81,7 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     all,
     [feature],
     (graph) => contrastive(graph, feature, caption, scale, graph.input(TARGETS, [batch, batch])),
-    { aside: [caption] },
+    { aside: [caption], recompute: spec.recompute ?? false },
   );
   const { file: _file, output: _output, ...rest } = captions;
   return {

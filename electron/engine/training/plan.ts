@@ -7,7 +7,7 @@ import type { Loss } from './losses.ts';
 import { writeGraph } from './onnx/write.ts';
 import { ops } from './ops/index.ts';
 import { splitPrefix } from './prefix.ts';
-import { recompute, stretchesOf } from './recompute.ts';
+import { recompute, type Stretch, stretchesOf } from './recompute.ts';
 import { pickRowsFirst } from './rows.ts';
 import { sizeOf } from './shape.ts';
 
@@ -54,7 +54,7 @@ export type TrainingPlan = {
   gradients: ReadonlyMap<string, string>;
   /** Further outputs, such as the logits. */
   outputs: Value[];
-  /** Bytes of the values of the forward pass that the backward pass reads, and of the largest value of all. */
+  /** Bytes of the values of the forward pass that are there at once for the backward pass, and of the largest value of all. */
   activationBytes: number;
   widestBytes: number;
 };
@@ -128,6 +128,7 @@ export function planTraining(
   }
   g.outputs = [loss, ...outputs, ...given];
   prune(g);
+  const activationBytes = atOnce(heldBytes(g, before), stretches);
   recompute(g, stretches, grads, changing);
   const used = new Set(g.nodes.flatMap((node) => node.inputs.map((x) => x?.name)));
   g.inputs = g.inputs.filter((value) => used.has(value.name) || tensors.some((t) => t.name === value.name));
@@ -147,7 +148,7 @@ export function planTraining(
     loss: loss.name,
     gradients,
     outputs: [...outputs],
-    activationBytes: heldBytes(g, before),
+    activationBytes,
     widestBytes,
   };
 }
@@ -166,7 +167,7 @@ export function giveBack(plan: TrainingPlan, except: Iterable<string>): void {
 const bytesOf = (value: Value) => sizeOf(value.shape) * 4;
 
 /** Bytes of what the nodes that differentiation added read of those before; a reshaped value is the same memory. */
-function heldBytes(g: Graph, before: ReadonlySet<Node>): number {
+function heldBytes(g: Graph, before: ReadonlySet<Node>): Map<string, number> {
   const made = new Map<string, { bytes: number; of: string }>();
   for (const { op, inputs, outputs } of before)
     for (const y of outputs) {
@@ -182,7 +183,21 @@ function heldBytes(g: Graph, before: ReadonlySet<Node>): number {
       if (value) held.set(value.of, value.bytes);
     }
   }
-  return [...held.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return held;
+}
+
+/** Of those, what is there at once: all, or the ends of stretches with one stretch's values or those after the last. */
+function atOnce(held: ReadonlyMap<string, number>, stretches: readonly Stretch[]): number {
+  const place = new Map<string, number>();
+  for (const [i, { nodes, to }] of stretches.entries())
+    for (const node of nodes) for (const y of node.outputs) if (y && y.name !== to.name) place.set(y.name, i);
+  const ends = new Set(stretches.map(({ to }) => to.name));
+  const parts = new Array<number>(stretches.length + 1).fill(0);
+  let kept = 0;
+  for (const [name, bytes] of held)
+    if (ends.has(name)) kept += bytes;
+    else parts[place.get(name) ?? stretches.length]! += bytes;
+  return kept + Math.max(...parts);
 }
 
 /** Numbers above which a constant lies beside the graph; those of a small model stay where they are. */

@@ -289,12 +289,13 @@ describe('the forecast', () => {
     const room = none.memoryBytes - 1000;
     const tight = await forecastRun(engine, params, { ...plenty, memory: room + 512 * 2 ** 20 });
     expect(tight.problem).not.toBeNull();
-    expect(tight.offers.map(({ method }) => method)).toEqual([undefined, 'lora', 'last-blocks']);
-    const atOnce = tight.offers[0]!.settings.microBatch!;
+    expect(tight.offers.map(({ method }) => method)).toEqual([undefined, undefined, 'lora', 'last-blocks']);
+    expect(tight.offers[0]!.settings).toEqual({ microBatch: 16, recompute: true });
+    const atOnce = tight.offers[1]!.settings.microBatch!;
     expect([8, 4, 2, 1]).toContain(atOnce);
-    for (const { settings } of tight.offers) expect(settings.microBatch).toBe(atOnce);
+    for (const { settings } of tight.offers.slice(1)) expect(settings.microBatch).toBe(atOnce);
     for (const offer of tight.offers) expect(offer.memoryBytes).toBeLessThanOrEqual(room);
-    for (const offer of tight.offers.slice(0, 1)) {
+    for (const offer of tight.offers.slice(0, 2)) {
       const taken = await forecastRun(
         engine,
         { ...params, method: offer.method ?? params.method, settings: { ...params.settings, ...offer.settings } },

@@ -181,3 +181,12 @@ describe('few images', () => {
     expect(report.wise.every(({ validation }) => validation === null)).toBe(true);
   });
 });
+
+test('activations worked out again: the numbers of a run that keeps them', async () => {
+  const settings = { ...SMALL, epochs: 2, augment: 'none' as const };
+  const kept = await lab.report({ datasetId, settings });
+  const again = await lab.report({ datasetId, settings: { ...settings, recompute: true } });
+  expect(again.settings).toEqual({ ...kept.settings, recompute: true });
+  for (const [i, { trainLoss }] of again.epochs.entries())
+    expect(Math.abs(trainLoss / kept.epochs[i]!.trainLoss - 1)).toBeLessThan(1e-4);
+});

@@ -70,7 +70,8 @@ describe('methods', () => {
     expect(names('last-blocks')).toContain('blocks');
     expect(names('clap')).toEqual([]);
     const fields = [...MAIN_SETTINGS, ...MORE_SETTINGS].map(({ name }) => name as string);
-    const numbers = Object.keys(finetuneSettings.shape).filter((name) => name !== 'augment' && name !== 'targets');
+    const others = ['augment', 'targets', 'recompute'];
+    const numbers = Object.keys(finetuneSettings.shape).filter((name) => !others.includes(name));
     expect(fields.sort()).toEqual(numbers.sort());
   });
 });
@@ -121,6 +122,8 @@ describe('what is sent', () => {
   });
 
   test('an offer is taken as if it had been typed', () => {
+    const again = { ...plan(), ...withOffer(plan(), { settings: { microBatch: 16, recompute: true } }) };
+    expect(settingsSent(again)).toEqual({ microBatch: 16, recompute: true });
     const next = { ...plan(), ...withOffer(plan(), { method: 'lora', settings: { microBatch: 1, rank: 2 } }) };
     expect(next.method).toBe('lora');
     expect(settingsSent(next)).toEqual({ microBatch: 1, rank: 2 });
