@@ -2,7 +2,7 @@
 import ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { joinGraph } from '../../../electron/engine/training/join.ts';
-import { contrastive, tokenCrossEntropy } from '../../../electron/engine/training/losses.ts';
+import { contrastive } from '../../../electron/engine/training/losses.ts';
 import { planTraining } from '../../../electron/engine/training/plan.ts';
 import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import type { Tensors } from '../../../electron/engine/training/safetensors.ts';
@@ -11,27 +11,19 @@ import {
   classifierGolden,
   difference,
   goldenPath,
+  gpt2Golden,
   lossAndGradients,
+  outside,
   readArray,
   readGolden,
   readJson,
   readNames,
   tensorsOf,
+  zeroParts,
 } from './golden.ts';
 
 const TOLERANCE = 1e-4;
 type TrainJson = { losses: number[]; loss: number; analytically_zero_gradient?: string[] };
-
-/** 'x.c_attn.bias[64:128]' -> the tensor's name, and the part of it. */
-function zeroParts(listed: readonly string[]): Map<string, [number, number]> {
-  return new Map(
-    listed.map((entry) => {
-      const [, name, from, to] = /^(.*?)(?:\[(\d+):(\d+)\])?$/.exec(entry)!;
-      return [name!, [Number(from ?? 0), Number(to ?? Number.POSITIVE_INFINITY)]];
-    }),
-  );
-}
-const outside = (data: Float32Array, [from, to]: [number, number]) => data.filter((_, i) => i < from || i >= to);
 
 const CLASSIFIERS = [
   { model: 'tiny-clip', file: 'vision_model.onnx', output: 'image_embeds', names: 'onnx_names_vision.json' },
@@ -104,52 +96,14 @@ describe('tiny-gpt2', () => {
   const golden = 'tiny-gpt2/golden';
   const file = goldenPath('tiny-gpt2/onnx/model.onnx');
   test.skipIf(!file)('gradients of next-token cross-entropy, embedding tied (needs fixtures/tiny-gpt2)', async () => {
-    const json = readJson<
-      TrainJson & { batch: number[][]; wte_rows: number[]; wte_summary: { grads: { l2: number } } }
-    >(`${golden}/train.json`);
-    const [b, s] = [json.batch.length, json.batch[0]!.length];
-    const past = Object.fromEntries(
-      [0, 1].flatMap((i) => ['key', 'value'].map((k) => [`past_key_values.${i}.${k}`, [b, 4, 0, 16]])),
-    );
-    const inputs = { input_ids: [b, s], attention_mask: [b, s], position_ids: [b, s], ...past };
-    const prepared = await prepare(file!, { inputs, outputs: ['logits'] });
-    const logits = prepared.graph.outputs[0]!;
-    const plan = planTraining(prepared.graph, tensorsOf(prepared), [logits], (g) => {
-      const rows = g.reshape(logits, [b * s, logits.shape[2]!]);
-      return tokenCrossEntropy(g, rows, g.input('next', [b * s], 'int64'), g.input('weights', [b * s]));
-    });
-    const { loss, gradients } = await lossAndGradients(plan, {
-      input_ids: ints(json.batch.flat(), [b, s]),
-      attention_mask: ints(
-        json.batch.flat().map(() => 1),
-        [b, s],
-      ),
-      position_ids: ints(
-        json.batch.flatMap((row) => [...row.keys()]),
-        [b, s],
-      ),
-      next: ints(
-        json.batch.flatMap((row) => [...row.slice(1), 0]),
-        [b * s],
-      ),
-      weights: new ort.Tensor(
-        'float32',
-        json.batch.flatMap((row) => row.map((_, i) => (i + 1 < s ? 1 / (b * (s - 1)) : 0))),
-        [b * s],
-      ),
-    });
+    const { json, plan, names, feeds, rowsOf } = await gpt2Golden();
+    const { loss, gradients } = await lossAndGradients(plan, feeds);
     expect(loss).toBeCloseTo(json.losses[0]!, 4);
-    const names = readNames(`${golden}/onnx_names.json`);
     const zero = zeroParts(json.analytically_zero_gradient ?? []);
     const wte = asGolden('transformer.wte.weight', names, gradients, plan);
     expect(wte.reduce((sum, v) => sum + v * v, 0) ** 0.5).toBeCloseTo(json.wte_summary.grads.l2, 5);
     for (const [name, { data }] of readGolden(`${golden}/train_grads.safetensors`)) {
-      const whole = name.replace('[rows]', '');
-      const all = asGolden(whole, names, gradients, plan);
-      const got =
-        name === whole
-          ? all
-          : Float32Array.from(json.wte_rows.flatMap((row) => [...all.subarray(64 * row, 64 * row + 64)]));
+      const got = rowsOf(name, gradients);
       const part = zero.get(name) ?? [0, 0];
       expect(difference(outside(got, part), outside(data as Float32Array, part)), name).toBeLessThan(TOLERANCE);
     }

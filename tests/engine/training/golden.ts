@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import ort from 'onnxruntime-node';
 import { readNpy } from '../../../electron/engine/npy.ts';
 import type { Graph, Value } from '../../../electron/engine/training/graph.ts';
-import { crossEntropy } from '../../../electron/engine/training/losses.ts';
+import { crossEntropy, tokenCrossEntropy } from '../../../electron/engine/training/losses.ts';
 import { planTraining, type TrainedTensor, type TrainingPlan } from '../../../electron/engine/training/plan.ts';
 import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import { readSafetensors, type Tensors } from '../../../electron/engine/training/safetensors.ts';
@@ -105,6 +105,57 @@ export async function classifierGolden(
   return { prepared, plan, feeds, names: new Map([...names(prepared), ...own]) };
 }
 
+const ints = (values: readonly number[], shape: number[]) =>
+  new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape);
+
+export type Gpt2Json = {
+  losses: number[];
+  batch: number[][];
+  wte_rows: number[];
+  wte_summary: { grads: { l2: number } };
+  analytically_zero_gradient?: string[];
+};
+
+/**
+ * tiny-gpt2's next-token cross-entropy, all weights trained, the embedding tied. `rowsOf`: a stored tensor's own out of values by
+ * the plan's names; of the embedding only some rows are stored.
+ */
+export async function gpt2Golden() {
+  const json = readJson<Gpt2Json>('tiny-gpt2/golden/train.json');
+  const [b, s] = [json.batch.length, json.batch[0]!.length];
+  const past = Object.fromEntries(
+    [0, 1].flatMap((i) => ['key', 'value'].map((k) => [`past_key_values.${i}.${k}`, [b, 4, 0, 16]])),
+  );
+  const inputs = { input_ids: [b, s], attention_mask: [b, s], position_ids: [b, s], ...past };
+  const prepared = await prepare(required('tiny-gpt2/onnx/model.onnx'), { inputs, outputs: ['logits'] });
+  const logits = prepared.graph.outputs[0]!;
+  const plan = planTraining(prepared.graph, tensorsOf(prepared), [logits], (g) => {
+    const rows = g.reshape(logits, [b * s, logits.shape[2]!]);
+    return tokenCrossEntropy(g, rows, g.input('next', [b * s], 'int64'), g.input('weights', [b * s]));
+  });
+  const flat = (of: (row: number[]) => number[], shape: number[]) => ints(json.batch.flatMap(of), shape);
+  const feeds: Feeds = {
+    input_ids: flat((row) => row, [b, s]),
+    attention_mask: flat((row) => row.map(() => 1), [b, s]),
+    position_ids: flat((row) => [...row.keys()], [b, s]),
+    next: flat((row) => [...row.slice(1), 0], [b * s]),
+    weights: new ort.Tensor(
+      'float32',
+      json.batch.flatMap((row) => row.map((_, i) => (i + 1 < s ? 1 / (b * (s - 1)) : 0))),
+      [b * s],
+    ),
+  };
+  const names = readNames('tiny-gpt2/golden/onnx_names.json');
+  const rowsOf = (name: string, values: ReadonlyMap<string, Float32Array>): Float32Array => {
+    const whole = name.replace('[rows]', '');
+    const all = asGolden(whole, names, values, plan);
+    return name === whole
+      ? all
+      : Float32Array.from(json.wte_rows.flatMap((row) => [...all.subarray(64 * row, 64 * row + 64)]));
+  };
+  return { json, plan, names, feeds, rowsOf };
+}
+
 /** Loss and gradients, by the plan's tensor names, at the weights the plan starts from. */
 export async function lossAndGradients(
   plan: TrainingPlan,
@@ -140,6 +191,18 @@ export function asGolden(
   if (!data) throw new Error(`${name} (${onnx}) is not trained`);
   return turn ? transposed(data, plan.tensors.find((t) => t.name === onnx)!.shape) : data;
 }
+
+/** 'x.c_attn.bias[64:128]' -> the tensor's name, and the part of it. */
+export function zeroParts(listed: readonly string[]): Map<string, [number, number]> {
+  return new Map(
+    listed.map((entry) => {
+      const [, name, from, to] = /^(.*?)(?:\[(\d+):(\d+)\])?$/.exec(entry)!;
+      return [name!, [Number(from ?? 0), Number(to ?? Number.POSITIVE_INFINITY)]];
+    }),
+  );
+}
+/** Without that part. */
+export const outside = (data: Float32Array, [from, to]: [number, number]) => data.filter((_, i) => i < from || i >= to);
 
 /** The largest difference as a share of the expected tensor's largest entry. */
 export function difference(got: Float32Array, expected: Float32Array): number {

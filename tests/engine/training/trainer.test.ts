@@ -1,7 +1,18 @@
 // Whole runs against PyTorch's: the losses of 20 AdamW steps, and the parameters after the first and the fifth.
 import { describe, expect, test } from 'vitest';
 import { createTrainer, type Feeds, type Trainer } from '../../../electron/engine/training/trainer.ts';
-import { asGolden, classifierGolden, type Golden, goldenPath, readGolden, readJson, readNames } from './golden.ts';
+import {
+  asGolden,
+  classifierGolden,
+  type Golden,
+  goldenPath,
+  gpt2Golden,
+  outside,
+  readGolden,
+  readJson,
+  readNames,
+  zeroParts,
+} from './golden.ts';
 
 const threadFile = new URL('../../../electron/engine/workers/optimizer.ts', import.meta.url);
 const OPTIONS = { threads: 2, device: 'cpu', average: 0, parts: 1, threadFile };
@@ -96,6 +107,31 @@ describe.each(MODELS)('$model', ({ model, file, output, names: namesFile }) => {
     await two.close();
   });
 });
+
+test.skipIf(!goldenPath('tiny-gpt2/golden/train_step5.safetensors'))(
+  'tiny-gpt2: 20 steps of AdamW (needs fixtures/tiny-gpt2/golden/train_step5.safetensors)',
+  async () => {
+    const { json, plan, feeds, rowsOf } = await gpt2Golden();
+    const zero = zeroParts(json.analytically_zero_gradient ?? []);
+    const trainer = await createTrainer(plan, { ...OPTIONS, optimizer: ADAMW });
+    const batch = Object.fromEntries(
+      Object.entries(feeds).map(([name, tensor]) => [name, tensor.data as Float32Array]),
+    );
+    for (const [i, expected] of json.losses.entries()) {
+      const { loss } = await trainer.step([batch], { lr: LR });
+      expect(Math.abs(loss - expected)).toBeLessThan(LOSS_TOLERANCE);
+      if (i !== 0 && i !== 4) continue;
+      const now = trainer.tensors();
+      for (const [name, { data }] of readGolden(`tiny-gpt2/golden/train_step${i + 1}.safetensors`)) {
+        const part = zero.get(name) ?? [0, 0];
+        const [got, wanted] = [rowsOf(name, now), data as Float32Array].map((all) => outside(all, part));
+        const worst = got!.reduce((most, v, j) => Math.max(most, Math.abs(v - wanted![j]!)), 0);
+        expect(worst, `${name} after step ${i + 1}`).toBeLessThan(PARAMETER_TOLERANCE);
+      }
+    }
+    await trainer.close();
+  },
+);
 
 test('a loss that is no number ends the run in words', async () => {
   if (!goldenPath('tiny-clip/golden/train_init.safetensors')) return;
