@@ -47,6 +47,12 @@ export type Captions = Omit<CaptionSpec, 'file' | 'output'> & {
 
 /** The logarithm of what cosines are multiplied with: a tensor of shape [] that is trained. */
 export const LOG_SCALE = 'lab.logScale';
+/** After a step: cosines are multiplied with 100 at most, as CLIP was trained (Radford et al. 2021, section 2.5). */
+export function clampScale(trainer: Pick<Trainer, 'tensors'>): void {
+  const scale = trainer.tensors().get(LOG_SCALE);
+  if (scale) scale[0] = Math.min(scale[0]!, Math.log(100));
+}
+
 /** Before the names of a text tower that has a file of its own. */
 export const TEXT_PREFIX = 'lab.text/';
 

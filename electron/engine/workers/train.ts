@@ -7,6 +7,7 @@ import {
   buildContrastive,
   type CaptionSetName,
   captionFeeds,
+  clampScale,
   classFeatures,
   LOG_SCALE,
   zeroShotLogits,
@@ -118,7 +119,9 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
           ...noiseFeed(step * batches.length + i, i),
         });
       }
-      return { ...(await t.step(parts, { lr, clip })), kept };
+      const result = await t.step(parts, { lr, clip });
+      clampScale(t);
+      return { ...result, kept };
     },
     async forward({ pixels, weights, keys }) {
       const { classifier: c, trainer: t } = opened();

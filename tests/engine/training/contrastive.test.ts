@@ -9,6 +9,7 @@ import {
   buildContrastive,
   type CaptionSpec,
   captionFeeds,
+  clampScale,
   classFeatures,
   LOG_SCALE,
   TEXT_PREFIX,
@@ -84,6 +85,17 @@ function feedsOf(c: Classifier): Record<string, ort.Tensor> {
     ),
   };
 }
+
+test('the scale stays at 100 or less', () => {
+  const scales = [Math.log(20), Math.log(130)].map((value) => {
+    const scale = Float32Array.of(value);
+    clampScale({ tensors: () => new Map([[LOG_SCALE, scale]]) });
+    return Math.exp(scale[0]!);
+  });
+  expect(scales[0]).toBeCloseTo(20, 4);
+  expect(scales[1]).toBeCloseTo(100, 3);
+  clampScale({ tensors: () => new Map() }); // a run against a head has none
+});
 
 describe('tiny-clip against its captions', () => {
   test.skipIf(missing)('every gradient is PyTorch’s, from two files (needs fixtures/tiny-clip)', async () => {
