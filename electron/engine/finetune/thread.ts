@@ -5,6 +5,7 @@ import type { Classifier, ClassifierSpec } from '../training/classifier.ts';
 import type { CaptionSetName } from '../training/contrastive-classifier.ts';
 import type { RowKeys } from '../training/prefix-cache.ts';
 import type { StepResult, TrainerOptions } from '../training/trainer.ts';
+import { endThread } from '../workers/answers.ts';
 import { workerFile } from '../workers/pool.ts';
 
 /**
@@ -103,7 +104,7 @@ export function startTrainThread(): TrainThread {
     },
     async close() {
       end(new LabError('cancelled', 'The run was closed.'));
-      await worker.terminate();
+      await endThread(worker);
     },
   };
 }

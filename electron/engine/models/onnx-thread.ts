@@ -1,6 +1,7 @@
 // A thread that runs models (workers/onnx.ts), asked and answered by message; begun when first asked, ended when idle.
 import { Worker } from 'node:worker_threads';
 import { LabError } from '../../../shared/contract.ts';
+import { endThread } from '../workers/answers.ts';
 import { workerFile } from '../workers/pool.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from './sessions.ts';
 
@@ -32,13 +33,13 @@ export function createThread(onDeath: () => void): Thread {
       if (pending.size > 0 || !worker) return;
       const ended = worker;
       worker = null;
-      void ended.terminate();
+      void endThread(ended);
     },
     async close() {
       closed = true;
       const ended = worker;
       worker = null;
-      await ended?.terminate();
+      if (ended) await endThread(ended);
       rejectAll(new LabError('cancelled', 'The lab is closing.'));
     },
   };

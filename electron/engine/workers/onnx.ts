@@ -1,13 +1,13 @@
 // The thread that runs models: onnxruntime-node's `run` is synchronous, so on the main thread it would stop every call.
 // Small models run on several such threads side by side (models/sessions.ts).
 import { readFile } from 'node:fs/promises';
-import { parentPort } from 'node:worker_threads';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { fromHalf, toHalf } from '../../../shared/half.ts';
 import { onlyOutput, withOutput } from '../models/onnx-trim.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
 import { type Encoder, openTokenizer } from '../models/tokenizer.ts';
 import { tryProvider } from '../models/trial.ts';
+import { answerInOrder } from './answers.ts';
 import './priority.ts';
 
 const sessions = new Map<number, InferenceSession>();
@@ -97,18 +97,7 @@ function answer(request: OnnxRequest): Promise<OnnxAnswer[keyof OnnxAnswer]> | O
   }
 }
 
-// One at a time and in order, so that a release never overtakes the run before it.
-let last: Promise<unknown> = Promise.resolve();
-parentPort?.on('message', (request: OnnxRequest & { id: number }) => {
-  last = last.then(async () => {
-    try {
-      const result = await answer(request);
-      parentPort?.postMessage({ id: request.id, result }, buffersOf(result));
-    } catch (error) {
-      parentPort?.postMessage({ id: request.id, error: error instanceof Error ? error.message : String(error) });
-    }
-  });
-});
+answerInOrder(answer, buffersOf);
 
 function buffersOf(result: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();

@@ -1,6 +1,5 @@
 // The thread of one training run: it holds the graph, the weights and the optimizer, and answers one request after the other.
 import { renameSync, rmSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
 import type { TrainAnswer, TrainRequest } from '../finetune/thread.ts';
 import { buildClassifier, type Classifier } from '../training/classifier.ts';
 import {
@@ -17,6 +16,7 @@ import { giveBack } from '../training/plan.ts';
 import { createPrefixCache, type PrefixCache, type RowKeys } from '../training/prefix-cache.ts';
 import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
 import { createTrainer, type Feeds, type Trainer } from '../training/trainer.ts';
+import { answerInOrder } from './answers.ts';
 import { workerFile } from './pool.ts';
 import './priority.ts';
 
@@ -185,14 +185,4 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     },
   };
 
-let last: Promise<unknown> = Promise.resolve();
-parentPort?.on('message', (request: TrainRequest & { id: number }) => {
-  last = last.then(async () => {
-    try {
-      parentPort?.postMessage({ id: request.id, result: await work[request.kind](request as never) });
-    } catch (error) {
-      const { message, name } = error as Error;
-      parentPort?.postMessage({ id: request.id, error: message, name });
-    }
-  });
-});
+answerInOrder((request: TrainRequest) => work[request.kind](request as never));
