@@ -1,8 +1,9 @@
 // `npm test`: every tier in order, with a table of what ran, what each proved, and what was skipped and why.
 // `npm run check` is its beginning: types, lint, unit and engine tests.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { bundleIfStale } from './bundle.ts';
 import { DISPLAY, ELECTRON, provide, provideChromium } from './debian.ts';
 import { hasDisplay, provideDisplay } from './display.ts';
@@ -10,7 +11,7 @@ import { type ElectronBinary, findElectron } from './electron.ts';
 import { pack } from './pack.ts';
 import { ROOT } from './root.ts';
 
-type Outcome = { tests: number | null; failed: boolean; skips: string[] };
+type Outcome = { tests: number | null; failed: boolean; skips: string[]; failures: string[] };
 type Tier = {
   name: string;
   proves: string;
@@ -18,18 +19,28 @@ type Tier = {
   prepare?(): Promise<string | null> | string | null;
   run(): Promise<Outcome>;
 };
-type Row = { name: string; result: 'passed' | 'FAILED' | 'skipped'; tests: string; seconds: string; proves: string };
+type Row = {
+  name: string;
+  result: 'passed' | 'FAILED' | 'skipped';
+  tests: string;
+  seconds: string;
+  proves: string;
+  skips: string[];
+  failures: string[];
+};
 
 const reports = path.join(ROOT, 'test-results', 'reports');
 
-/** Runs a program of node_modules under this Node, its output shown; resolves with its exit code. */
-function tool(entry: string, args: string[], env: Record<string, string> = {}): Promise<number> {
+/** Runs a program of node_modules under this Node, its output shown; resolves with its exit code. `log` gets what it writes to stderr. */
+function tool(entry: string, args: string[], env: Record<string, string> = {}, log?: string): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [path.join(ROOT, 'node_modules', entry), ...args], {
       cwd: ROOT,
-      stdio: 'inherit',
+      stdio: ['inherit', 'inherit', log ? 'pipe' : 'inherit'],
       env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
     });
+    child.stderr?.pipe(process.stderr, { end: false });
+    if (log) child.stderr?.pipe(createWriteStream(log));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
     child.on('error', () => resolve(1));
     child.on('exit', (code) => resolve(code ?? 1));
@@ -40,25 +51,44 @@ const plain = (entry: string, args: string[]) => async (): Promise<Outcome> => (
   tests: null,
   failed: (await tool(entry, args)) !== 0,
   skips: [],
+  failures: [],
 });
+
+/** The first lines of an error, without its stack and colours. */
+const brief = (message: string) =>
+  stripVTControlCharacters(message)
+    .split('\n')
+    .filter((line) => line.trim() && !/^\s+at /.test(line))
+    .slice(0, 8)
+    .join('\n    ');
+
+const lastLines = (file: string, count: number) =>
+  stripVTControlCharacters(readFileSync(file, 'utf8'))
+    .split('\n')
+    .filter((line) => line.trim())
+    .slice(-count);
 
 async function vitest(): Promise<Outcome> {
   const file = path.join(reports, 'vitest.json');
-  const code = await tool('vitest/vitest.mjs', [
-    'run',
-    '--config',
-    'tests/vitest.config.ts',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-  ]);
-  if (!existsSync(file)) return { tests: null, failed: true, skips: [] };
-  type Report = { numPassedTests: number; testResults: { assertionResults: { status: string; fullName: string }[] }[] };
+  const log = path.join(reports, 'vitest.stderr.log');
+  const args = ['run', '--config', 'tests/vitest.config.ts', '--reporter=default', '--reporter=json'];
+  const code = await tool('vitest/vitest.mjs', [...args, `--outputFile.json=${file}`], {}, log);
+  if (!existsSync(file)) return { tests: null, failed: true, skips: [], failures: [] };
+  type Test = { status: string; fullName: string; failureMessages: string[] };
+  type Report = { numPassedTests: number; testResults: { name: string; message: string; assertionResults: Test[] }[] };
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
-  const skips = report.testResults
-    .flatMap((each) => each.assertionResults)
-    .filter((each) => each.status === 'skipped' || each.status === 'pending');
-  return { tests: report.numPassedTests, failed: code !== 0, skips: skips.map((each) => each.fullName) };
+  const tests = report.testResults.flatMap((each) => each.assertionResults);
+  const failures = report.testResults.flatMap(({ name, message, assertionResults }) => [
+    ...(message ? [`${path.relative(ROOT, name)}: ${brief(message)}`] : []),
+    ...assertionResults
+      .filter((each) => each.status === 'failed')
+      .map((each) => `${each.fullName}: ${brief(each.failureMessages.join('\n'))}`),
+  ]);
+  // What was running, or still to come, when its process died; why it did stands on stderr alone
+  const lost = tests.filter((each) => each.status === 'pending').map((each) => each.fullName);
+  if (lost.length > 0) failures.push(`Did not finish: ${lost.join('; ')}`, ...lastLines(log, 60));
+  const skips = tests.filter((each) => each.status === 'skipped').map((each) => each.fullName);
+  return { tests: report.numPassedTests, failed: code !== 0, skips, failures };
 }
 
 async function playwright(project: string): Promise<Outcome> {
@@ -68,11 +98,13 @@ async function playwright(project: string): Promise<Outcome> {
     ['test', '-c', 'tests/e2e/playwright.config.ts', `--project=${project}`],
     { LAB_E2E_REPORT: file },
   );
-  if (!existsSync(file)) return { tests: null, failed: true, skips: [] };
-  type Suite = {
-    specs: { title: string; tests: { status: string; annotations: { description?: string }[] }[] }[];
-    suites?: Suite[];
+  if (!existsSync(file)) return { tests: null, failed: true, skips: [], failures: [] };
+  type Test = {
+    status: string;
+    annotations: { description?: string }[];
+    results: { error?: { message?: string } }[];
   };
+  type Suite = { specs: { title: string; tests: Test[] }[]; suites?: Suite[] };
   const { stats, suites } = JSON.parse(readFileSync(file, 'utf8')) as { stats: { expected: number }; suites: Suite[] };
   const specs = (suite: Suite): Suite['specs'] => [...suite.specs, ...(suite.suites ?? []).flatMap(specs)];
   const skipped = suites.flatMap(specs).flatMap((spec) =>
@@ -81,7 +113,14 @@ async function playwright(project: string): Promise<Outcome> {
       .filter((each) => each.status === 'skipped' && each.annotations.length > 0)
       .map((each) => [spec.title, ...each.annotations.map((note) => note.description)].filter(Boolean).join(': ')),
   );
-  return { tests: stats.expected, failed: code !== 0, skips: skipped };
+  const failures = suites
+    .flatMap(specs)
+    .flatMap((spec) =>
+      spec.tests
+        .filter((each) => each.status === 'unexpected')
+        .map((each) => `${spec.title}: ${brief(each.results.at(-1)?.error?.message ?? 'did not finish')}`),
+    );
+  return { tests: stats.expected, failed: code !== 0, skips: skipped, failures };
 }
 
 let electron: ElectronBinary | { missing: string } | null = null;
@@ -132,32 +171,33 @@ const DRIVEN: Tier[] = [
   },
 ];
 
-async function attempt(tier: Tier): Promise<Row & { skips: string[] }> {
+async function attempt(tier: Tier): Promise<Row> {
   process.stderr.write(`\n== ${tier.name}\n`);
   const started = performance.now();
   const seconds = () => ((performance.now() - started) / 1000).toFixed(0);
-  const base = { name: tier.name, tests: '', seconds: '', proves: tier.proves, skips: [] };
+  const base = { name: tier.name, tests: '', seconds: '', proves: tier.proves, skips: [], failures: [] };
   try {
     const reason = (await tier.prepare?.()) ?? null;
     if (reason) {
       process.stderr.write(`Skipped: ${reason}\n`);
       return { ...base, result: 'skipped', proves: reason };
     }
-    const { tests, failed, skips } = await tier.run();
+    const { tests, failed, skips, failures } = await tier.run();
     return {
       ...base,
       result: failed ? 'FAILED' : 'passed',
       tests: tests === null ? '' : String(tests),
       seconds: seconds(),
       skips,
+      failures,
     };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return { ...base, result: 'FAILED', seconds: seconds() };
+    return { ...base, result: 'FAILED', seconds: seconds(), failures: [String(error)] };
   }
 }
 
-function print(rows: (Row & { skips: string[] })[], seconds: number): void {
+function print(rows: Row[], seconds: number): void {
   const line = (cells: string[]) =>
     `${cells[0]!.padEnd(16)} ${cells[1]!.padEnd(8)} ${cells[2]!.padStart(6)} ${cells[3]!.padStart(5)}  ${cells[4]}\n`;
   let text = `\n${line(['tier', 'result', 'tests', 's', 'what it proves, or why it was skipped'])}`;
@@ -167,6 +207,8 @@ function print(rows: (Row & { skips: string[] })[], seconds: number): void {
   for (const { name, skips } of rows)
     if (skips.length > 0)
       text += `\nSkipped in ${name}, each named with what it lacks:\n${skips.map((skip) => `  ${skip}\n`).join('')}`;
+  for (const { name, failures } of rows)
+    if (failures.length > 0) text += `\nFailed in ${name}:\n${failures.map((each) => `  ${each}\n`).join('')}`;
   process.stdout.write(text);
 }
 
@@ -179,14 +221,23 @@ const driven = DRIVEN.filter(wanted);
 const started = performance.now();
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
-const rows: (Row & { skips: string[] })[] = [];
+const rows: Row[] = [];
 for (const tier of first) rows.push(await attempt(tier));
 try {
   if (driven.length > 0) await bundleIfStale();
   for (const tier of driven) rows.push(await attempt(tier));
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  rows.push({ name: 'build', result: 'FAILED', tests: '', seconds: '', proves: 'the bundles of dist/', skips: [] });
+  const failures = [error instanceof Error ? error.message : String(error)];
+  rows.push({
+    name: 'build',
+    result: 'FAILED',
+    tests: '',
+    seconds: '',
+    proves: 'the bundles of dist/',
+    skips: [],
+    failures,
+  });
 }
 print(rows, (performance.now() - started) / 1000);
 process.exit(rows.some((row) => row.result === 'FAILED') ? 1 : 0);
