@@ -11,7 +11,14 @@ import { type ElectronBinary, findElectron } from './electron.ts';
 import { pack } from './pack.ts';
 import { ROOT } from './root.ts';
 
-type Outcome = { tests: number | null; failed: boolean; skips: string[]; failures: string[] };
+type Outcome = {
+  tests: number | null;
+  failed: boolean;
+  skips: string[];
+  failures: string[];
+  /** What is to be looked into, though nothing failed. */
+  notes?: string[];
+};
 type Tier = {
   name: string;
   proves: string;
@@ -27,6 +34,7 @@ type Row = {
   proves: string;
   skips: string[];
   failures: string[];
+  notes?: string[];
 };
 
 const reports = path.join(ROOT, 'test-results', 'reports');
@@ -68,27 +76,46 @@ const lastLines = (file: string, count: number) =>
     .filter((line) => line.trim())
     .slice(-count);
 
-async function vitest(): Promise<Outcome> {
-  const file = path.join(reports, 'vitest.json');
-  const log = path.join(reports, 'vitest.stderr.log');
+/** `died`: files whose process ended before its tests did, as a fault in the runtime or an addon makes it. `said`: the end of stderr. */
+type UnitRun = Outcome & { died: string[]; said: string[] };
+
+async function vitestOn(files: string[]): Promise<UnitRun> {
+  const file = path.join(reports, `vitest${files.length > 0 ? '-again' : ''}.json`);
+  const log = file.replace('.json', '.stderr.log');
   const args = ['run', '--config', 'tests/vitest.config.ts', '--reporter=default', '--reporter=json'];
-  const code = await tool('vitest/vitest.mjs', [...args, `--outputFile.json=${file}`], {}, log);
-  if (!existsSync(file)) return { tests: null, failed: true, skips: [], failures: [] };
+  const code = await tool('vitest/vitest.mjs', [...args, `--outputFile.json=${file}`, ...files], {}, log);
+  const failed = code !== 0;
+  if (!existsSync(file)) return { tests: null, failed, skips: [], failures: lastLines(log, 60), died: [], said: [] };
   type Test = { status: string; fullName: string; failureMessages: string[] };
   type Report = { numPassedTests: number; testResults: { name: string; message: string; assertionResults: Test[] }[] };
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
-  const tests = report.testResults.flatMap((each) => each.assertionResults);
-  const failures = report.testResults.flatMap(({ name, message, assertionResults }) => [
-    ...(message ? [`${path.relative(ROOT, name)}: ${brief(message)}`] : []),
-    ...assertionResults
-      .filter((each) => each.status === 'failed')
-      .map((each) => `${each.fullName}: ${brief(each.failureMessages.join('\n'))}`),
-  ]);
-  // What was running, or still to come, when its process died; why it did stands on stderr alone
-  const lost = tests.filter((each) => each.status === 'pending').map((each) => each.fullName);
-  if (lost.length > 0) failures.push(`Did not finish: ${lost.join('; ')}`, ...lastLines(log, 60));
-  const skips = tests.filter((each) => each.status === 'skipped').map((each) => each.fullName);
-  return { tests: report.numPassedTests, failed: code !== 0, skips, failures };
+  const named = (status: string) =>
+    report.testResults.flatMap(({ assertionResults }) => assertionResults.filter((each) => each.status === status));
+  const failures = [
+    ...report.testResults.filter(({ message }) => message).map(({ name, message }) => `${name}: ${brief(message)}`),
+    ...named('failed').map((each) => `${each.fullName}: ${brief(each.failureMessages.join('\n'))}`),
+  ];
+  const lost = named('pending');
+  const died = report.testResults.filter((each) => each.assertionResults.some((test) => lost.includes(test)));
+  return {
+    tests: report.numPassedTests,
+    failed,
+    skips: named('skipped').map((each) => each.fullName),
+    failures,
+    died: died.map(({ name }) => path.relative(ROOT, name)),
+    said:
+      lost.length > 0 ? [`Did not finish: ${lost.map((test) => test.fullName).join('; ')}`, ...lastLines(log, 60)] : [],
+  };
+}
+
+/** A single file whose process died is run once more; that it did, and what it said, is reported whatever comes of it. */
+async function vitest(): Promise<Outcome> {
+  const { died, said, ...run } = await vitestOn([]);
+  if (died.length !== 1 || run.failures.length > 0) return { ...run, failures: [...run.failures, ...said] };
+  const again = await vitestOn(died);
+  const notes = [`The process of ${died[0]} died and it was run once more. It had said:`, ...said];
+  if (again.failed) return { ...run, failures: [...notes, ...again.failures, ...again.said] };
+  return { ...run, failed: false, notes };
 }
 
 async function playwright(project: string): Promise<Outcome> {
@@ -182,14 +209,13 @@ async function attempt(tier: Tier): Promise<Row> {
       process.stderr.write(`Skipped: ${reason}\n`);
       return { ...base, result: 'skipped', proves: reason };
     }
-    const { tests, failed, skips, failures } = await tier.run();
+    const { tests, failed, ...told } = await tier.run();
     return {
       ...base,
       result: failed ? 'FAILED' : 'passed',
       tests: tests === null ? '' : String(tests),
       seconds: seconds(),
-      skips,
-      failures,
+      ...told,
     };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
@@ -207,6 +233,8 @@ function print(rows: Row[], seconds: number): void {
   for (const { name, skips } of rows)
     if (skips.length > 0)
       text += `\nSkipped in ${name}, each named with what it lacks:\n${skips.map((skip) => `  ${skip}\n`).join('')}`;
+  for (const { name, notes } of rows)
+    if (notes) text += `\nTo look into, ${name}:\n${notes.map((each) => `  ${each}\n`).join('')}`;
   for (const { name, failures } of rows)
     if (failures.length > 0) text += `\nFailed in ${name}:\n${failures.map((each) => `  ${each}\n`).join('')}`;
   process.stdout.write(text);
