@@ -85,7 +85,7 @@ export async function embedItems(
     hooks.progress(done, items.length);
   }
 
-  await inOrder(waiting, embedder.batch, embedder.lanes + AHEAD, embedBatch);
+  await inOrder(waiting, embedder, embedder.lanes + AHEAD, embedBatch);
   const listed = [...failures].flatMap(([hash, reason]) =>
     rowsOf.get(hash)!.map((at) => ({ id: items[at]!.id, reason })),
   );
@@ -190,14 +190,23 @@ async function checkStillThere(engine: Pick<Engine, 'db' | 'push'>, failed: Embe
   if (datasetId !== undefined) await ensureOnline(engine, datasetId);
 }
 
-/** Runs `work` on slices of `list`, `lanes` at a time; the first error ends it once what runs has ended. */
-async function inOrder<T>(list: T[], size: number, lanes: number, work: (slice: T[]) => Promise<void>): Promise<void> {
+/**
+ * Runs `work` on slices of `list`, `lanes` at a time; the first error ends it once what runs has ended. Towards the end the slices
+ * get smaller, so that no lane has much to do when the others are done.
+ */
+async function inOrder<T>(
+  list: T[],
+  { batch, least }: Pick<Embedder, 'batch' | 'least'>,
+  lanes: number,
+  work: (slice: T[]) => Promise<void>,
+): Promise<void> {
   let next = 0;
   let failed = false;
   const lane = async () => {
     while (next < list.length && !failed) {
-      const slice = list.slice(next, next + size);
-      next += size;
+      const share = Math.ceil((list.length - next) / lanes);
+      const slice = list.slice(next, next + Math.min(batch, Math.max(least, share)));
+      next += slice.length;
       try {
         await work(slice);
       } catch (error) {

@@ -20,6 +20,8 @@ export type Embedder = {
   scale: number | null;
   /** Images per run that suit the device. */
   batch: number;
+  /** Images of the smallest run that costs no more an image: `batch` where the device or the model wants all of them. */
+  least: number;
   /** Batches that run side by side; one more should be under way, so that decoding never waits. */
   lanes: number;
   /**

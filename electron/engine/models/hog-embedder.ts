@@ -35,6 +35,7 @@ export const hogEmbedder = (images: () => ImagePool): Embedder => ({
   licence: HOG_INFO.licence,
   scale: null,
   batch: 64,
+  least: 64,
   lanes: 1,
   images: (files, signal, hashes) => images().hog(files, { signal, hashes }),
   text: null,

@@ -22,6 +22,8 @@ const TEXT_BATCH = 64;
 const MOST_COPIES_BYTES = 400 * 1024 * 1024;
 /** Images a run: few where runs go side by side, as they share the cache (measured); an accelerator wants more at once. */
 const LANE_BATCH = 4;
+/** The fewest of them. */
+const LANE_LEAST = 2;
 const CPU_BATCH = 16;
 const ACCELERATOR_BATCH = 64;
 /** Memory of pixels that is kept between batches. */
@@ -88,6 +90,7 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     licence: info.licence,
     scale: folder.scale,
     batch,
+    least: batch === LANE_BATCH && !fixed ? LANE_LEAST : batch,
     lanes: device === 'cpu' ? lanes : 1,
     images: (files, signal, hashes) =>
       embedImages({ files, signal, hashes, pool: options.images(), vision, batch, dim, rows, spare }),
