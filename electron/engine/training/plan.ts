@@ -10,6 +10,7 @@ import { splitPrefix } from './prefix.ts';
 import { recompute, type Stretch, stretchesOf } from './recompute.ts';
 import { pickRowsFirst } from './rows.ts';
 import { sizeOf } from './shape.ts';
+import { widen } from './widen.ts';
 
 /** A tensor that is trained: an input of the graph. */
 export type TrainedTensor = {
@@ -47,6 +48,8 @@ export type TrainingPlan = {
   /** The inputs that are not trained: what a step must be fed. */
   data: Value[];
   tensors: TrainedTensor[];
+  /** The shapes of those that are trained wider than they are (`widen`). */
+  narrow: ReadonlyMap<string, readonly number[]>;
   /** Large weights that are not trained. */
   frozen: ReadonlyMap<string, Float32Array>;
   loss: string;
@@ -71,6 +74,8 @@ export type PlanOptions = {
   packed?: number;
   /** The backward pass works values of the forward pass out again instead of keeping them. */
   recompute?: boolean;
+  /** Hidden layers may be made wider for speed (true). */
+  wide?: boolean;
 };
 
 /**
@@ -80,11 +85,13 @@ export type PlanOptions = {
  */
 export function planTraining(
   g: Graph,
-  tensors: readonly TrainedTensor[],
+  own: readonly TrainedTensor[],
   outputs: readonly Value[],
   makeLoss: (g: Graph) => Loss,
-  { aside = [], noise, packed = 0, recompute: again = false }: PlanOptions = {},
+  { aside = [], noise, packed = 0, recompute: again = false, wide = true }: PlanOptions = {},
 ): TrainingPlan {
+  g.outputs = [...outputs, ...aside];
+  const { tensors, narrow } = wide ? widen(g, own) : { tensors: [...own], narrow: new Map() };
   const changing = new Set([...tensors.map((t) => t.name), ...(noise ? [noise] : [])]);
   const frozen = new Map(large(g));
   const file = (graph: Graph, holds: boolean): GraphFile => {
@@ -98,7 +105,6 @@ export function planTraining(
       fed,
     };
   };
-  g.outputs = [...outputs, ...aside];
   pickRowsFirst(g);
   fuse(g);
   prune(g);
@@ -143,7 +149,8 @@ export function planTraining(
     data: start
       ? [...start.data, ...training.data.filter((value) => !start.outputs.some((y) => y.name === value.name))]
       : training.data,
-    tensors: [...tensors],
+    tensors,
+    narrow,
     frozen,
     loss: loss.name,
     gradients,

@@ -16,6 +16,7 @@ import { giveBack } from '../training/plan.ts';
 import { createPrefixCache, type PrefixCache, type RowKeys } from '../training/prefix-cache.ts';
 import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
 import { createTrainer, type Feeds, type Trainer } from '../training/trainer.ts';
+import { withoutZeros } from '../training/widen.ts';
 import { answerInOrder } from './answers.ts';
 import { workerFile } from './pool.ts';
 import './priority.ts';
@@ -174,8 +175,12 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
       const now = t.tensors();
       const known = shapes();
       const tensors: Tensors = new Map();
-      for (const [name, data] of now)
-        if (!/\.lora_[AB]$/.test(name)) tensors.set(name, { shape: known.get(name)!, data });
+      for (const [name, data] of now) {
+        if (/\.lora_[AB]$/.test(name)) continue;
+        const wide = known.get(name)!;
+        const shape = c.plan.narrow.get(name) ?? wide;
+        tensors.set(name, { shape, data: withoutZeros(data, wide, shape) });
+      }
       const merged = mergeLora(c.adapters, now);
       for (const { of, shape } of c.adapters) tensors.set(of, { shape, data: merged.get(of)! });
       return write(file, tensors);
