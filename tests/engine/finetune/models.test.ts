@@ -3,12 +3,14 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forecastRun } from '../../../electron/engine/finetune/forecast.ts';
+import { writeVisionModel } from '../../../electron/engine/training/build-folder.ts';
 import {
   decodeModel,
   encodeModel,
   type ModelProto,
   type NodeProto,
 } from '../../../electron/engine/training/onnx/proto.ts';
+import { readTensor } from '../../../electron/engine/training/onnx/tensors.ts';
 import { finetuneParams } from '../../../shared/finetune.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 import { LOOK_NAMES, openLab, paint, SMALL, type TrainLab } from './lab.ts';
@@ -44,11 +46,30 @@ beforeAll(async () => {
     const text = load('tiny-clip/onnx/text_model.onnx');
     writeFileSync(path.join(onnx, 'model.onnx'), encodeModel(joined(load('tiny-clip/onnx/vision_model.onnx'), text)));
   });
+  writeVisionModel(path.join(dir, 'models/wide'), {
+    image: 64,
+    patch: 32,
+    width: 64,
+    layers: 2,
+    heads: 4,
+    mlp: 1024,
+    projection: 32,
+    activation: 'quick_gelu',
+    pool: 'cls',
+  });
   lab = await openLab({ dir, modelsDirs: [path.join(dir, 'models'), fixturePath('')] });
   await paint(lab.at('looks'), 15);
   datasetId = await lab.dataset('looks');
 }, 60_000);
 afterAll(() => lab.close());
+
+const weightsOf = (file: string) =>
+  new Map(
+    (decodeModel(readFileSync(file)).graph.initializer ?? []).map((tensor) => {
+      const { shape, data } = readTensor(tensor, path.dirname(file));
+      return [tensor.name!, { shape, data }] as const;
+    }),
+  );
 
 /** Both towers in one file, as `optimum-cli export onnx` writes CLIP: image_embeds and text_embeds beside each other. */
 function joined(vision: ModelProto, text: ModelProto): ModelProto {
@@ -147,6 +168,23 @@ describe('trained', () => {
     const few = await lab.report({ datasetId: pair, model: { id: 'fixed' }, shots: 1, settings });
     expect(few.counts.train).toBe(2);
     expect(few.settings).toMatchObject({ batch: 3, microBatch: 3 });
+  });
+  test('a hidden layer that is trained wider than it is, saved as it is', async () => {
+    const { id, ended } = await lab.start({ datasetId, model: { id: 'wide' }, settings: { ...quick, lr: 1e-2 } });
+    expect((await ended).status).toBe('done');
+    const [as, at] = [0, 1].map((alpha) => lab.running.handlers['finetune.save']({ id, alpha, name: `wide ${alpha}` }));
+    const [before, after] = [await as!, await at!].map(({ path: folder }) =>
+      path.join(folder!, 'onnx/vision_model.onnx'),
+    );
+    const source = weightsOf(path.join(lab.dir, 'models/wide/onnx/vision_model.onnx'));
+    const [still, trained] = [weightsOf(before!), weightsOf(after!)];
+    const hidden = [...source.keys()].filter((name) => source.get(name)!.shape.includes(1024));
+    expect(hidden).toHaveLength(6);
+    for (const name of hidden) {
+      expect(trained.get(name)!.shape).toEqual(source.get(name)!.shape);
+      expect(still.get(name)).toEqual(source.get(name));
+      expect(trained.get(name)!.data).not.toEqual(source.get(name)!.data);
+    }
   });
   test('both towers in one file, to the numbers of the file in two', async () => {
     const one = await lab.report({ datasetId, model: { id: 'both' }, settings: quick });
