@@ -34,7 +34,8 @@ export function pullBack(
   const total = (name: string): Value | null => {
     const parts = arriving.get(name);
     if (!parts) return null;
-    const sum = parts.length === 1 ? parts[0]! : g.emit(parts.length === 2 ? 'Add' : 'Sum', parts);
+    // the runtime's Sum works on one thread, and slower than two Adds
+    const sum = parts.reduce((a, b) => g.add(a, b));
     arriving.set(name, [sum]);
     return sum;
   };
@@ -77,10 +78,21 @@ function gradientsOf(
 export function unbroadcast(g: Graph, dx: Value, x: Value): Value {
   const extra = dx.shape.length - x.shape.length;
   const axes = [...dx.shape.keys()].filter((i) => i < extra || (x.shape[i - extra] === 1 && dx.shape[i] !== 1));
-  const summed = axes.length > 0 ? g.reshape(g.sum(dx, axes, false), x.shape) : dx;
+  const isBias = axes.length === extra && x.shape.length === 1 && sizeOf(dx.shape) >= LARGE;
+  const summed = axes.length === 0 ? dx : isBias ? sumOfRows(g, dx) : g.reshape(g.sum(dx, axes, false), x.shape);
   if (String(summed.shape) !== String(x.shape))
     throw new Error(`The gradient of ${x.name} has the shape [${summed.shape}], not [${x.shape}].`);
   return summed;
+}
+
+/** Numbers from which on rows are better added up by a product. */
+const LARGE = 65_536;
+
+/** [.., n] -> [n] as a product with ones, which all threads share: half the time of a sum. */
+function sumOfRows(g: Graph, x: Value): Value {
+  const n = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape) / n;
+  return g.reshape(g.gemm(g.full([1, rows], 1), g.reshape(x, [rows, n])), [n]);
 }
 
 /** The nodes that the outputs need, in order; everything else is left out, constants too. */

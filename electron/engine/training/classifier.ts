@@ -116,7 +116,12 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     tensors,
     own ? [logits, feature, own] : [logits, feature],
     (graph) => crossEntropy(graph, logits, graph.input(TARGETS, [batch, classes])),
-    { noise: marked.noise?.name, packed: totalmem() / PACKED, recompute: spec.recompute ?? false },
+    {
+      noise: marked.noise?.name,
+      packed: totalmem() / PACKED,
+      recompute: spec.recompute ?? false,
+      keep: new Set(marked.adapters.map(({ of }) => of)),
+    },
   );
   const trained = tensors.reduce((sum, t) => sum + sizeOf(t.shape), 0);
   return {
@@ -156,7 +161,7 @@ export function leadingTo(g: Graph, values: readonly Value[]): Set<string> {
 
 export const parameterCount = ({ parameters }: Prepared) => parameters.reduce((sum, p) => sum + sizeOf(p.shape), 0);
 export const frozenBytes = ({ parameters }: Prepared, trained: ReadonlySet<string>) =>
-  parameters.filter((p) => !trained.has(p.name)).reduce((sum, p) => sum + p.data.byteLength, 0);
+  parameters.filter((p) => !trained.has(p.name)).reduce((sum, p) => sum + 4 * sizeOf(p.shape), 0);
 
 /** One row per image, as models/pooling.ts makes them for frozen features. */
 export function pooled(g: Graph, value: Value, pool: ClassifierSpec['feature']['pool']): Value {

@@ -76,6 +76,8 @@ export type PlanOptions = {
   recompute?: boolean;
   /** Hidden layers may be made wider for speed (true). */
   wide?: boolean;
+  /** Frozen weights whose numbers the caller still reads afterwards. */
+  keep?: ReadonlySet<string>;
 };
 
 /**
@@ -88,10 +90,10 @@ export function planTraining(
   own: readonly TrainedTensor[],
   outputs: readonly Value[],
   makeLoss: (g: Graph) => Loss,
-  { aside = [], noise, packed = 0, recompute: again = false, wide = true }: PlanOptions = {},
+  { aside = [], noise, packed = 0, recompute: again = false, wide = true, keep }: PlanOptions = {},
 ): TrainingPlan {
   g.outputs = [...outputs, ...aside];
-  const { tensors, narrow } = wide ? widen(g, own) : { tensors: [...own], narrow: new Map() };
+  const { tensors, narrow } = wide ? widen(g, own, keep) : { tensors: [...own], narrow: new Map() };
   const changing = new Set([...tensors.map((t) => t.name), ...(noise ? [noise] : [])]);
   const frozen = new Map(large(g));
   const file = (graph: Graph, holds: boolean): GraphFile => {

@@ -36,10 +36,14 @@ const BY_CONSTANT: typeof AT_ZERO = {
 /** A hidden layer: the values that are as wide as it is, and the weights with the axis of each that is. */
 type Layer = { width: number; values: Set<string>; weights: Map<string, number>; nodes: Set<Node> };
 
-/** Rewrites in place, where it pays; the answer holds the tensors as they are trained then, and the shapes of those widened. */
+/**
+ * Rewrites in place, where it pays; the answer holds the tensors as they are trained then, and the shapes of those widened. The
+ * memory of numbers that were copied is given back at once, but for those of `keep`.
+ */
 export function widen(
   g: Graph,
   tensors: readonly TrainedTensor[],
+  keep: ReadonlySet<string> = new Set(),
 ): { tensors: TrainedTensor[]; narrow: Map<string, Shape> } {
   const uses = new Map<string, Node[]>();
   const maker = new Map<string, Node>();
@@ -77,8 +81,9 @@ export function widen(
   for (const [name, axis] of axes) {
     const constant = g.constants.get(name);
     if (!constant) continue;
-    const data = withZeros(constant.data as Float32Array, constant.value.shape, axis);
-    g.constants.set(name, { value: widened(constant.value), data });
+    const old = constant.data as Float32Array;
+    g.constants.set(name, { value: widened(constant.value), data: withZeros(old, constant.value.shape, axis) });
+    if (!keep.has(name)) release(old);
   }
   for (const node of g.nodes.splice(0)) {
     const outputs = node.outputs.map((y) => y && widened(y));
@@ -92,7 +97,9 @@ export function widen(
     if (axis === undefined) return tensor;
     narrow.set(tensor.name, tensor.shape);
     const { shape } = widened({ name: tensor.name, shape: tensor.shape, dtype: 'float32' });
-    return { ...tensor, shape, data: withZeros(tensor.data, tensor.shape, axis) };
+    const data = withZeros(tensor.data, tensor.shape, axis);
+    if (!keep.has(tensor.name)) release(tensor.data);
+    return { ...tensor, shape, data };
   });
   return { tensors: trained, narrow };
 }
@@ -210,6 +217,11 @@ function staysZero({ nodes, values }: Layer, around: Around): boolean {
     [...nodes].filter((node) => values.has(node.outputs[0]!.name)).every((node) => Number.isFinite(at(node))) &&
     closing.every((node) => at(around.maker(node.inputs[0]!)!) === 0)
   );
+}
+
+/** Gives memory back that is an array's own. */
+function release({ buffer, byteLength }: Float32Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** A copy with zeros after the last of an axis. */
