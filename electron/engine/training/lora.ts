@@ -63,29 +63,71 @@ export function addLora(
   const tensors: AdapterTensor[] = [];
   const drop = settings.dropout ? dropper(g, flow, [...sites.values()], settings.dropout) : null;
   const values = new Map<string, { a: Value; b: Value }>();
+  const add = ({ of, layout, inSize, out }: Site) => {
+    const { shape, data } = parameters.find((p) => p.name === of)!;
+    const { rank, alpha } = settings;
+    const [aShape, bShape] = shapesOf({ layout, inSize, out }, rank);
+    const [a, b] = [`${of}.lora_A`, `${of}.lora_B`];
+    values.set(of, { a: g.input(a, aShape), b: g.input(b, bShape) });
+    // PyTorch's default for a linear layer: uniform within 1 / sqrt(fan in)
+    const limit = sizeOf(inSize) ** -0.5;
+    tensors.push({ name: a, shape: aShape, data: uniform(sizeOf(aShape), limit, seed, tensors.length), of });
+    tensors.push({ name: b, shape: bShape, data: new Float32Array(sizeOf(bShape)), of });
+    adapters.set(of, { of, shape, frozen: data, layout, a, b, rank, scale: alpha / rank });
+  };
+  for (const site of sites.values()) if (!adapters.has(site.of)) add(site);
+  const lows = lowsOf(g, flow, [...sites.values()], values, settings.rank);
   for (const node of g.nodes.splice(0)) {
     g.nodes.push(node);
     const site = sites.get(node);
     if (!site) continue;
-    if (!adapters.has(site.of)) {
-      const { shape, data } = parameters.find((p) => p.name === site.of)!;
-      const { rank, alpha } = settings;
-      const [aShape, bShape] = shapesOf(site, rank);
-      const [a, b] = [`${site.of}.lora_A`, `${site.of}.lora_B`];
-      values.set(site.of, { a: g.input(a, aShape), b: g.input(b, bShape) });
-      // PyTorch's default for a linear layer: uniform within 1 / sqrt(fan in)
-      const limit = sizeOf(site.inSize) ** -0.5;
-      tensors.push({ name: a, shape: aShape, data: uniform(sizeOf(aShape), limit, seed, tensors.length), of: site.of });
-      tensors.push({ name: b, shape: bShape, data: new Float32Array(sizeOf(bShape)), of: site.of });
-      const { of, layout } = site;
-      adapters.set(of, { of, shape, frozen: data, layout, a, b, rank, scale: alpha / rank });
-    }
-    adapt(g, site, adapters.get(site.of)!.scale, values.get(site.of)!, drop ? drop.of(site.x) : site.x);
+    const x = drop ? drop.of(site.x) : site.x;
+    adapt(g, site, adapters.get(site.of)!.scale, values.get(site.of)!, x, lows);
   }
   return { adapters: [...adapters.values()], tensors, noise: drop?.noise ?? null };
 }
 
-const shapesOf = ({ layout, inSize, out }: Site, rank: number): [Shape, Shape] =>
+type Lows = (site: Site, x: Value) => Value;
+
+/**
+ * x A of a site, [rows, rank]. Where one value feeds several matrices (query, key, value), their A stand side by side: one
+ * product forwards, and one each way backwards, where the large x would be read for each.
+ */
+function lowsOf(
+  g: Graph,
+  flow: Flow,
+  sites: readonly Site[],
+  values: ReadonlyMap<string, { a: Value }>,
+  rank: number,
+): Lows {
+  const keyOf = ({ node, x, inSize }: Site) => `${rootOf(flow, x).name} ${inSize} ${intAttr(node.attrs, 'transA', 0)}`;
+  const groups = new Map<string, string[]>();
+  for (const site of sites) {
+    if (site.layout === 'conv') continue;
+    const group = groups.get(keyOf(site)) ?? [];
+    if (!group.includes(site.of)) groups.set(keyOf(site), [...group, site.of]);
+  }
+  const made = new Map<string, Value>();
+  return (site, x) => {
+    const group = groups.get(keyOf(site))!;
+    let all = made.get(keyOf(site));
+    if (!all) {
+      const a = group.map((of) => values.get(of)!.a);
+      const together = a.length > 1 ? g.emit('Concat', a, { axis: 1 }) : a[0]!;
+      all =
+        site.node.op === 'Gemm'
+          ? g.gemm(x, together, { transA: intAttr(site.node.attrs, 'transA', 0) === 1 })
+          : g.gemm(asRows(g, x), together);
+      made.set(keyOf(site), all);
+    }
+    const at = group.indexOf(site.of);
+    return group.length > 1 ? g.slice(all, 1, at * rank, (at + 1) * rank) : all;
+  };
+}
+
+const asRows = (g: Graph, v: Value) => g.reshape(v, [sizeOf(v.shape.slice(0, -1)), v.shape.at(-1)!]);
+
+const shapesOf = ({ layout, inSize, out }: Pick<Site, 'layout' | 'inSize' | 'out'>, rank: number): [Shape, Shape] =>
   layout === 'conv'
     ? [
         [rank, ...inSize],
@@ -127,7 +169,7 @@ function isTurned(flow: Flow, value: Value, of: string): boolean | null {
 }
 
 /** Emits the adapter's nodes; the last takes over the name of the frozen node's output, so that nothing else changes. */
-function adapt(g: Graph, site: Site, scale: number, { a, b }: { a: Value; b: Value }, x: Value): void {
+function adapt(g: Graph, site: Site, scale: number, { a, b }: { a: Value; b: Value }, x: Value, lows: Lows): void {
   const { node } = site;
   const y = node.outputs[0]!;
   const frozen: Value = { ...y, name: g.claim(g.fresh(`${y.name}.frozen`)) };
@@ -137,10 +179,7 @@ function adapt(g: Graph, site: Site, scale: number, { a, b }: { a: Value; b: Val
     const pointwise = { kernel_shape: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: 1 };
     g.add(frozen, g.emit('Conv', [g.scale(low, scale), b], pointwise));
   } else {
-    const rows = (v: Value) => g.reshape(v, [sizeOf(v.shape.slice(0, -1)), v.shape.at(-1)!]);
-    const low =
-      node.op === 'Gemm' ? g.gemm(x, a, { transA: intAttr(node.attrs, 'transA', 0) === 1 }) : g.gemm(rows(x), a);
-    const sum = g.emit('Gemm', [low, b, rows(frozen)], { alpha: float(scale) });
+    const sum = g.emit('Gemm', [lows(site, x), b, asRows(g, frozen)], { alpha: float(scale) });
     g.reshape(sum, y.shape);
   }
   g.nodes.at(-1)!.outputs = [y];

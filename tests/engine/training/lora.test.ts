@@ -131,3 +131,14 @@ describe('dropout', () => {
     expect(new Set(noise)).toEqual(new Set([0, Math.fround(1 / 0.75)]));
   });
 });
+
+test('query, key and value read what feeds them in one product', async () => {
+  const { graph, blocks } = markTrainable(await prepareVision(), {
+    kind: 'lora',
+    rank: 3,
+    alpha: 6,
+    targets: ['q', 'k', 'v'],
+  });
+  const together = graph.nodes.filter((n) => n.op === 'Concat' && n.inputs.every((x) => /lora_A$/.test(x!.name)));
+  expect(together.map((node) => node.inputs.length)).toEqual(new Array(blocks.count).fill(3));
+});
