@@ -48,6 +48,7 @@ export type Trainer = {
   tensors(array?: 'weights' | 'average'): Map<string, Float32Array>;
   /** Views of all that must be stored; copy before the next step. */
   state(): TrainerState;
+  /** Throws, and changes nothing, where the state is not of the same tensors. */
   restore(state: TrainerState): void;
   close(): Promise<void>;
 };
@@ -141,9 +142,15 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
       ),
     }),
     restore(state) {
+      const arrays = Object.entries(state.arrays) as [ArrayName, ReadonlyMap<string, Float32Array>][];
+      for (const [array, stored] of arrays)
+        for (const [name, view] of views(array))
+          if (stored.get(name)?.length !== view.length)
+            throw new Error(
+              `${array} of ${name}: ${stored.get(name)?.length ?? 'no'} numbers where ${view.length} belong.`,
+            );
+      for (const [array, stored] of arrays) for (const [name, view] of views(array)) view.set(stored.get(name)!);
       done = state.step;
-      for (const [array, stored] of Object.entries(state.arrays) as [ArrayName, ReadonlyMap<string, Float32Array>][])
-        for (const [name, view] of views(array)) view.set(stored.get(name)!);
     },
     async close() {
       await optimizer.close();

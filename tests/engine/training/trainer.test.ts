@@ -141,3 +141,19 @@ test('a loss that is no number ends the run in words', async () => {
   await expect(trainer.step([batch], { lr: LR })).rejects.toThrow(/learning rate/);
   await trainer.close();
 });
+
+test('a state of other tensors is refused, and changes nothing', async () => {
+  if (!goldenPath('tiny-clip/golden/train_init.safetensors')) return;
+  const golden = await classifierGolden('tiny-clip', 'vision_model.onnx', 'image_embeds', () => new Map());
+  const trainer = await createTrainer(golden.plan, { ...OPTIONS, optimizer: ADAMW });
+  await trainer.step([feedsOf(golden)], { lr: LR });
+  const copy = () => new Map([...trainer.tensors()].map(([name, data]) => [name, data.slice()] as const));
+  const before = copy();
+  const other = new Map([...before].map(([name, data]) => [name, new Float32Array(data.length)] as const));
+  const last = [...other.keys()].at(-1)!;
+  other.set(last, other.get(last)!.slice(1));
+  expect(() => trainer.restore({ step: 9, arrays: { weights: other } })).toThrow(last);
+  expect(copy()).toEqual(before);
+  expect(trainer.state().step).toBe(1);
+  await trainer.close();
+});
