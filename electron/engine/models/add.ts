@@ -1,8 +1,9 @@
 // Puts a model's folder, or a zip of one, into the app's models folder: built beside its place, checked, then renamed there.
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
-import { cp, mkdtemp, open } from 'node:fs/promises';
+import { constants, copyFile, mkdir, mkdtemp, open } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
+import { modelFiles } from './files.ts';
 import { readModelFolder } from './folder.ts';
 import { listZip, unpack } from './zip.ts';
 
@@ -31,10 +32,14 @@ export async function addModel(source: string, modelsDir: string, taken: Readonl
   }
 }
 
+/** Links are followed, so that the copy stands alone. */
 async function copyFolder(from: string, to: string): Promise<string> {
   readModelFolder(from);
-  // links into a Hub cache are followed, so that the copy stands alone; its git history stays behind
-  await cp(from, to, { recursive: true, dereference: true, filter: (file) => path.basename(file) !== '.git' });
+  for (const { at } of modelFiles(from)) {
+    const target = path.join(to, at);
+    await mkdir(path.dirname(target), { recursive: true });
+    await copyFile(path.join(from, at), target, constants.COPYFILE_FICLONE);
+  }
   return path.basename(from);
 }
 

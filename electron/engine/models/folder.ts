@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { LabError, type ModelInfo } from '../../../shared/contract.ts';
+import { modelFiles } from './files.ts';
 import { type OnnxHeader, type OnnxValue, readOnnxHeader } from './onnx-header.ts';
 import { type Json, type ModelInput, readPreprocessing } from './preprocessing.ts';
 import { readTokenizerSettings, type TokenizerSettings } from './tokenizer.ts';
@@ -82,7 +83,7 @@ export function readModelFolder(folder: string): ModelFolder {
     labels: readLabels(config),
     licence: (provenance?.licence as string | undefined) ?? readLicence(folder),
     repo: (provenance?.repo as string | undefined) ?? null,
-    bytes: folderBytes(folder),
+    bytes: modelFiles(folder).reduce((sum, file) => sum + file.size, 0),
   };
 }
 
@@ -285,14 +286,4 @@ function readLicence(folder: string): string | null {
   return (
     /^---[\s\S]*?^license:\s*["']?([\w.-]+)[\s\S]*?^---/m.exec(readFileSync(card, 'utf8').slice(0, 10_000))?.[1] ?? null
   );
-}
-
-/** Bytes of all files; links, of which a Hub cache is full, count as what they lead to. */
-function folderBytes(folder: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    const stat = statSync(path.join(entry.parentPath, entry.name), { throwIfNoEntry: false });
-    if (stat?.isFile()) bytes += stat.size;
-  }
-  return bytes;
 }

@@ -1,5 +1,5 @@
 // Every model the lab knows: built in, found in a folder, added, downloaded, or only listed in the catalog.
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import {
   LabError,
@@ -13,6 +13,7 @@ import type { ImagePool } from '../images/pool.ts';
 import { addModel } from './add.ts';
 import { type CatalogEntry, catalogInfo, readCatalog } from './catalog.ts';
 import type { Embedder } from './embedder.ts';
+import { entriesOf, modelFiles } from './files.ts';
 import { type ModelFolder, readModelFolder } from './folder.ts';
 import { modelHash } from './hash.ts';
 import { HOG_INFO, hogEmbedder } from './hog-embedder.ts';
@@ -195,16 +196,13 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
 
 /** Sub-folders that look like models (a config.json or any .onnx), or the folder itself where it is one. */
 function modelFolders(root: string): string[] {
-  if (!existsSync(root) || !statSync(root).isDirectory()) return [];
   const isModel = (folder: string) =>
-    existsSync(path.join(folder, 'config.json')) ||
-    existsSync(path.join(folder, 'onnx')) ||
-    readdirSync(folder).some((name) => name.endsWith('.onnx'));
+    entriesOf(folder).some(({ name }) => name === 'config.json' || name === 'onnx' || name.endsWith('.onnx'));
   if (isModel(root)) return [path.resolve(root)];
-  return readdirSync(root, { withFileTypes: true })
+  return entriesOf(root)
     .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
     .map((entry) => path.join(root, entry.name))
-    .filter((folder) => existsSync(folder) && statSync(folder).isDirectory() && isModel(folder))
+    .filter(isModel)
     .sort();
 }
 
@@ -240,17 +238,10 @@ function createFolderReader(): (folder: string) => Reading {
   };
 }
 
-function folderStamp(folder: string): string {
-  if (!existsSync(folder)) return '';
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => {
-      const file = path.join(entry.parentPath, entry.name);
-      const { size, mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0, mtimeMs: 0 };
-      return `${file}:${size}:${mtimeMs}`;
-    })
+const folderStamp = (folder: string): string =>
+  modelFiles(folder)
+    .map(({ at, size, mtimeMs }) => `${at}:${size}:${mtimeMs}`)
     .join('\n');
-}
 
 type Described = {
   id: string;

@@ -109,6 +109,24 @@ describe('a key of features', () => {
   });
 });
 
+test('links that lead up or to themselves neither hold the list up nor spoil the folder', async () => {
+  const folder = copyModel(RESNET, path.join(lab.dirs.models, 'linked'));
+  const { bytes } = await lab.store.get('linked');
+  for (const [name, target] of [
+    ['here', '.'],
+    ['up', '..'],
+    ['self', 'self'],
+    ['nothing', 'nowhere'],
+    ['onnx/back', '..'],
+  ] as const) {
+    symlinkSync(target, path.join(folder, name));
+    symlinkSync(target, path.join(lab.dirs.models, path.basename(name)));
+  }
+  expect(await lab.store.get('linked')).toMatchObject({ installed: true, problem: null, bytes });
+  expect((await lab.store.add(folder)).id).toBe('linked-2');
+  expect(readdirSync(path.join(lab.dirs.models, 'linked-2')).sort()).toEqual(readdirSync(RESNET).sort());
+});
+
 describe('adding a model', () => {
   test('copies a folder, following links; the second of a name gets a number', async () => {
     const linked = path.join(lab.dir, 'linked');
