@@ -1,6 +1,6 @@
 // The options of everything that trains an encoder.
 import { AUGMENTATIONS, type FinetuneSettings, finetuneSettings } from '../../shared/finetune.ts';
-import { list, text, UsageError, type Values } from './command.ts';
+import { flag, list, text, UsageError, type Values } from './command.ts';
 
 export const trainingOptions = {
   epochs: { type: 'string' },
@@ -35,13 +35,21 @@ const SETTING: Record<string, keyof FinetuneSettings> = {
   'block-rate': 'blockRate',
 };
 
+const WORDS = new Set(['augment', 'targets']);
+const NAMES = [...Object.keys(trainingOptions), ...Object.keys(furtherOptions)];
+
+/** Those of these options that were given. */
+export const givenTraining = (values: Values): string[] => NAMES.filter((name) => values[name] !== undefined);
+
 /** Throws `UsageError` naming the option and what it takes. */
 export function readTraining(values: Values): FinetuneSettings {
-  const given: Record<string, unknown> = values.recompute ? { recompute: true } : {};
-  for (const name of [...Object.keys(trainingOptions), ...Object.keys(furtherOptions)]) {
-    const value = text(values, name);
-    if (value === undefined) continue;
+  const given: Record<string, unknown> = flag(values, 'recompute') ? { recompute: true } : {};
+  for (const name of givenTraining(values)) {
+    if (name === 'recompute') continue;
+    const value = text(values, name)!;
     const setting = SETTING[name] ?? name;
+    if (!WORDS.has(name) && (value.trim() === '' || Number.isNaN(Number(value))))
+      throw new UsageError(`--${name} ${value}: a number is needed.`);
     given[setting] = name === 'augment' ? value : name === 'targets' ? list(value) : Number(value);
     const one = finetuneSettings.safeParse({ [setting]: given[setting] });
     if (!one.success)

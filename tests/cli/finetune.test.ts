@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forecastLine, misfit } from '../../electron/cli/forecast.ts';
 import { createEngine } from '../../electron/engine/engine.ts';
-import type { FinetuneReport } from '../../shared/finetune.ts';
+import type { FinetuneForecast, FinetuneReport } from '../../shared/finetune.ts';
 import type { Report } from '../../shared/report.ts';
 import { fixturePath, sharedPath } from '../helpers/shared.ts';
 import { CLASSES, drawImages, lab, start, workplace } from './lab.ts';
@@ -85,7 +86,48 @@ test('in words says the accuracy, the probe beside it, and what was saved', asyn
   expect(stdout).toMatch(/^lora of .* on shapes: \d+ images \(all/);
   expect(stdout).toMatch(/the probe on the same images: [\d.]+ %/);
   expect(stdout).toContain(`Saved to ${out}.`);
+  expect(stderr).toMatch(/^Forecast: \d+ steps of [\d.e-]+ s, about \d+ s in all; [\d.]+ GB of memory/m);
 }, 120_000);
+
+test('--recompute, more blocks than there are, and what a control set cost, in words', async () => {
+  const args = ['--method', 'last-blocks', '--blocks', '9', '--recompute', '--shots', '2', '--control', at('shapes')];
+  const { code, stdout, stderr } = await lab(dir, 'finetune', at('shapes'), '--model', CLIP, ...QUICK, ...args);
+  expect(stderr).toContain('The model has 2 blocks, not 9: all of them are trained.');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ {2}[+-][\d.]+ on yours, [+-][\d.]+ on the control$/m);
+}, 120_000);
+
+test('a run that cannot fit is refused with what fits, as options', () => {
+  const told: FinetuneForecast = {
+    settings: {} as FinetuneForecast['settings'],
+    trainItems: 12,
+    steps: 24,
+    secondsPerStep: 0.7083,
+    seconds: 20.2,
+    memoryBytes: 5.1e9,
+    freeMemoryBytes: 2e9,
+    diskBytes: 1e8,
+    freeDiskBytes: 2e10,
+    trainedParameters: 1000,
+    problem: null,
+    offers: [],
+  };
+  expect(misfit(told)).toBeNull();
+  expect(forecastLine(told)).toBe(
+    '24 steps of 0.71 s, about 21 s in all; 5.1 GB of memory (2.0 GB are free), 0.1 GB on the disk (20.0 GB are free)',
+  );
+  const problem = 'It needs about 5.1 GB of memory; 1.5 GB can be used.';
+  expect(misfit({ ...told, problem })).toBe(
+    `${problem} No lighter way of training this model fits either. --force runs it all the same.`,
+  );
+  const offers: FinetuneForecast['offers'] = [
+    { label: 'worked out again', settings: { microBatch: 4, recompute: true }, memoryBytes: 1.4e9 },
+    { label: 'the last block', method: 'last-blocks', settings: { blocks: 1, microBatch: 2 }, memoryBytes: 1e9 },
+  ];
+  const lines = misfit({ ...told, problem, offers })!.split('\n');
+  expect(lines[1]).toMatch(/^ {2}--micro-batch 4 --recompute +worked out again: 1\.4 GB of memory$/);
+  expect(lines[2]).toMatch(/^ {2}--method last-blocks --blocks 1 --micro-batch 2 +the last block: 1\.0 GB/);
+});
 
 const CLIP_RUN = ['finetune', '.', '--model', CLIP];
 test.each([
@@ -97,7 +139,9 @@ test.each([
   [[...CLIP_RUN, '--shots', 'x'], '"x" is neither'],
   [[...CLIP_RUN, '--seed', '-1'], '--seed'],
   [[...CLIP_RUN, '--epochs', '0'], '--epochs 0'],
-  [[...CLIP_RUN, '--epochs', 'ten'], '--epochs ten'],
+  [[...CLIP_RUN, '--epochs', 'ten'], '--epochs ten: a number is needed'],
+  [[...CLIP_RUN, '--lr', ''], '--lr : a number is needed'],
+  [[...CLIP_RUN, '--method', 'clap', '--epochs', '3'], '--epochs goes with methods that train the encoder'],
   [[...CLIP_RUN, '--lr', '0'], '--lr 0'],
   [[...CLIP_RUN, '--batch', '1.5'], '--batch 1.5'],
   [[...CLIP_RUN, '--augment', 'wild'], '--augment wild: one of none, flip, crop, strong'],
@@ -125,6 +169,12 @@ test('--out in a file, or on one, is refused before anything is trained', async 
     expect(end.stderr).not.toMatch(/\n\s+at /);
   }
 });
+test('as many words as the control set has classes are asked for before anything is trained', async () => {
+  const args = ['--control', at('shapes'), '--control-labels', 'a ring,a plus'];
+  const end = await lab(dir, 'finetune', at('shapes'), '--model', CLIP, ...QUICK, ...args);
+  expect(end).toMatchObject({ code: 2, stdout: '' });
+  expect(end.stderr).toContain('--control-labels has 2 names for the 3 classes of shapes: circle, cross, square.');
+}, 60_000);
 test('a model without weights, or without a text side, ends with 1 and the reason', async () => {
   const hog = await lab(dir, 'finetune', at('shapes'), '--model', 'hog');
   expect(hog).toMatchObject({ code: 1, stdout: '' });

@@ -8,9 +8,11 @@ import {
   type FinetuneParams,
   type FinetuneReport,
   finetuneParams,
+  HEAD_METHOD_IDS,
 } from '../../../shared/finetune.ts';
 import { type Command, EXIT, flag, list, only, text, texts, UsageError, type Values, whole } from '../command.ts';
 import { openDataset } from '../datasets.ts';
+import { forecastLine, misfit } from '../forecast.ts';
 import {
   modelParents,
   readClassNames,
@@ -21,7 +23,7 @@ import {
   wordsByClass,
 } from '../inputs.ts';
 import { type Session, withLab } from '../session.ts';
-import { furtherOptions, readTraining, trainingOptions } from '../training.ts';
+import { furtherOptions, givenTraining, readTraining, trainingOptions } from '../training.ts';
 
 export const finetune: Command = {
   usage: 'DIR --model ID|PATH [--out MODELDIR]',
@@ -46,8 +48,10 @@ export const finetune: Command = {
   --templates T, --class-names FILE
                       captions, as in lab compare
   --device D, --threads N
+  --force             run even where the forecast says that it cannot fit
   --json              print the run's report on stdout
 
+Before it trains it says what that will take, from a few measured steps; what cannot fit is refused with what can.
 A run that was cut off (kill, power) goes on from its last checkpoint when the same command is given again; Ctrl C gives it up.
 One label per image: multi-label and regression heads are not trained here.
 `,
@@ -70,6 +74,7 @@ One label per image: multi-label and regression heads are not trained here.
     'class-names': { type: 'string' },
     device: { type: 'string' },
     threads: { type: 'string' },
+    force: { type: 'boolean' },
     json: { type: 'boolean' },
   },
   async run(positionals, values) {
@@ -92,6 +97,8 @@ const OWN_OPTIONS = [
   ['targets', 'lora'],
   ['dropout', 'lora'],
 ] as const;
+
+const isHeadOnly = (method: string) => HEAD_METHOD_IDS.some((id) => id === method);
 
 /** Everything that would come to light after hours of training. */
 function checkOut(out: string): void {
@@ -116,6 +123,9 @@ function readPlan(values: Values) {
   for (const [name, owner] of OWN_OPTIONS)
     if (owner !== method && text(values, name) !== undefined)
       throw new UsageError(`--${name} goes with --method ${owner}; ${method} has no such setting.`);
+  const [training] = givenTraining(values);
+  if (isHeadOnly(method) && training !== undefined)
+    throw new UsageError(`--${training} goes with methods that train the encoder; ${method} trains the head alone.`);
   const labels = list(text(values, 'control-labels') ?? '');
   if (labels.length > 0 && text(values, 'control') === undefined)
     throw new UsageError('--control-labels goes with --control.');
@@ -145,6 +155,11 @@ async function run(
   const dataset = await openDataset(session, { source });
   const controlDir = text(values, 'control');
   const control = controlDir === undefined ? null : await openDataset(session, { source: controlDir });
+  const { labels } = plan;
+  if (control && labels.length > 0 && labels.length !== control.classes.length)
+    throw new UsageError(
+      `--control-labels has ${labels.length} names for the ${control.classes.length} classes of ${control.name}: ${control.classes.map((one) => one.name).join(', ')}.`,
+    );
   const namesFile = text(values, 'class-names');
   const asked = finetuneParams.parse({
     datasetId: dataset.id,
@@ -159,11 +174,11 @@ async function run(
       dataset.classes.map((one) => one.name),
       namesFile ?? '',
     ),
-    control: control ? { datasetId: control.id, labels: plan.labels } : null,
+    control: control ? { datasetId: control.id, labels } : null,
     ...(plan.device === undefined ? {} : { device: plan.device }),
     ...(plan.threads === undefined ? {} : { threads: plan.threads }),
   });
-  const { finetuneId, job } = (await cutOff(session, asked)) ?? (await client.call('finetune.start', asked));
+  const { finetuneId, job } = (await cutOff(session, asked)) ?? (await begin(session, asked, flag(values, 'force')));
   await session.wait(job);
   const { report } = await client.call('finetune.get', { id: finetuneId });
   if (!report) throw new LabError('internal', 'The run ended without a report.');
@@ -193,20 +208,41 @@ async function cutOff(
   return null;
 }
 
+/** Says what the run will take, and starts it where it fits. */
+async function begin(
+  { client, progress, signal }: Session,
+  asked: FinetuneParams,
+  force: boolean,
+): Promise<{ finetuneId: number; job: Job }> {
+  if (!isHeadOnly(asked.method)) {
+    const told = await client.call('finetune.forecast', asked);
+    signal.throwIfAborted();
+    const problem = misfit(told);
+    if (problem !== null && !force) throw new LabError('bad-request', problem);
+    progress.say(problem === null ? `Forecast: ${forecastLine(told)}.` : told.problem!);
+  }
+  return client.call('finetune.start', asked);
+}
+
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 const points = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(100 * value).toFixed(1)}`;
 
 function summary(report: FinetuneReport, out: string | undefined): string {
   const { test, before, control, epochs, best, counts, seconds } = report;
+  const gain = test.accuracy - (before.zeroShot ?? before.probe);
+  const trained = `${report.trainedParameters.toLocaleString('en')} numbers trained`;
   const lines = [
     `${report.method} of ${report.model.name} on ${report.dataset.name}: ${counts.train} images (${report.shots} a class, seed ${report.seed}), ${percent(test.accuracy)} on ${counts.test} test images`,
     `  the probe on the same images: ${percent(before.probe)} (${points(test.accuracy - before.probe)})${before.zeroShot === null ? '' : `; zero-shot: ${percent(before.zeroShot)} (${points(test.accuracy - before.zeroShot)})`}`,
     ...(control
       ? [
-          `  on the control set ${control.name}: ${percent(control.before)} before, ${percent(control.after)} after (${points(control.after - control.before)})`,
+          `  on the control set ${control.name}: ${percent(control.before)} before, ${percent(control.after)} after`,
+          `  ${points(gain)} on yours, ${points(control.after - control.before)} on the control`,
         ]
       : []),
-    `  ${report.trainedParameters.toLocaleString('en')} numbers trained, ${epochs.length} epochs, the best was ${best}, ${seconds.toFixed(0)} s on ${report.device}`,
+    isHeadOnly(report.method)
+      ? `  ${trained}, the head alone`
+      : `  ${trained}, ${epochs.length} epochs, the best was ${best}, ${seconds.toFixed(0)} s on ${report.device}`,
     ...(out === undefined ? [] : [`Saved to ${path.resolve(out)}.`]),
   ];
   return `${lines.join('\n')}\n`;

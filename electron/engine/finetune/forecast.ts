@@ -137,7 +137,7 @@ export async function forecastRun(
       diskBytes,
       trainedParameters: planned.trained,
       problem,
-      offers: problem ? await offersFor(params.method, input, room) : [],
+      offers: problem ? await offersFor(params.method, input, { memory: room, disk: free.disk }) : [],
     };
   } finally {
     await thread.close();
@@ -201,10 +201,11 @@ async function measure(
  * What fits instead: the most images at once of the same method, then methods that train less, with as many at once. Each was
  * planned as the run itself would be.
  */
-async function offersFor(method: FinetuneMethodId, input: RunInput, room: number): Promise<FinetuneForecast['offers']> {
+async function offersFor(method: FinetuneMethodId, input: RunInput, room: Room): Promise<FinetuneForecast['offers']> {
   const { batch, microBatch } = input.settings;
-  const bytesOf = async (other: FinetuneMethodId, asked: FinetuneSettings): Promise<number> => {
-    const { folder } = input.model;
+  const { folder } = input.model;
+  /** Bytes of memory it takes; null where it does not fit. */
+  const fitting = async (other: FinetuneMethodId, asked: FinetuneSettings): Promise<number | null> => {
     const settings = resolveSettings(
       other,
       familyOf(folder),
@@ -214,8 +215,13 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: number
     );
     const thread = startTrainThread();
     try {
-      const spec = classifierSpec({ ...input, method: other, settings });
-      return memoryOf(await thread.ask({ kind: 'plan', spec }), settings);
+      const planned = await thread.ask({
+        kind: 'plan',
+        spec: classifierSpec({ ...input, method: other, settings }),
+      });
+      const memoryBytes = memoryOf(planned, settings);
+      const fits = memoryBytes <= room.memory && diskOf(planned.trained, settings, folder.bytes) <= room.disk;
+      return fits ? memoryBytes : null;
     } finally {
       await thread.close();
     }
@@ -224,16 +230,16 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: number
   const { recompute, microBatch: atFirst } = input.settings;
   if (!recompute) {
     const settings = { microBatch: atFirst, recompute: true };
-    const memoryBytes = await bytesOf(method, settings);
-    if (memoryBytes <= room)
+    const memoryBytes = await fitting(method, settings);
+    if (memoryBytes !== null)
       offers.push({ label: 'activations worked out again, a third slower', settings, memoryBytes });
   }
   for (const n of [64, 32, 16, 8, 4, 2, 1]) {
     if (n >= microBatch || batch % n !== 0 || (method === 'flyp' && n < 2)) continue;
     // a contrastive loss is of whole batches
     const settings = method === 'flyp' ? { batch: n } : { microBatch: n };
-    const memoryBytes = await bytesOf(method, settings);
-    if (memoryBytes > room) continue;
+    const memoryBytes = await fitting(method, settings);
+    if (memoryBytes === null) continue;
     const once = n === 1 ? 'one image at once, gradients added up' : `${n} images at once, gradients added up`;
     offers.push({ label: method === 'flyp' ? `batches of ${n}` : once, settings, memoryBytes });
     break;
@@ -245,8 +251,8 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: number
   ];
   for (const one of lighter) {
     if (one.method === method) continue;
-    const memoryBytes = await bytesOf(one.method, one.settings);
-    if (memoryBytes <= room) offers.push({ ...one, memoryBytes });
+    const memoryBytes = await fitting(one.method, one.settings);
+    if (memoryBytes !== null) offers.push({ ...one, memoryBytes });
   }
   return offers;
 }

@@ -176,6 +176,8 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   const { settings, validation } = input;
   hooks.progress(0, 0, 'differentiating the model');
   const plan = await thread.ask({ kind: 'plan', spec: classifierSpec(input) });
+  if ((settings.blocks ?? 0) > plan.blocks)
+    hooks.log('warn', `The model has ${plan.blocks} blocks, not ${settings.blocks}: all of them are trained.`);
   hooks.signal.throwIfAborted();
   hooks.progress(0, 0, 'opening the model');
   await thread.ask({ kind: 'start', options: trainerOptions(input) });

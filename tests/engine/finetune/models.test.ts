@@ -344,6 +344,9 @@ describe('the forecast', () => {
     const full = await forecastRun(engine, params, { ...plenty, disk: 1000 });
     expect(full.problem).toMatch(/on the disk of/);
     expect(full.problem).toContain(engine.dirs.data);
+    expect(full.offers).toEqual([]); // less memory makes no room on the disk
+    const nearly = await forecastRun(engine, params, { ...plenty, disk: none.diskBytes - 1000 });
+    expect(nearly.offers.map(({ method }) => method)).toEqual(['lora', 'last-blocks']); // smaller checkpoints
   });
   test('of a head alone trains no step', async () => {
     expect(await forecast({ datasetId, method: 'zs-probe' })).toMatchObject({ steps: 0, seconds: 0, problem: null });
