@@ -1,12 +1,14 @@
 // Downloads a model of the catalog: the Hub's list of files says sizes and hashes, each file goes to a .partial that a
 // later try goes on with, is checked against its hash, and the folder is moved to its place when all are there.
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
-import { mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { mkdir, open, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { LabError } from '../../../shared/contract.ts';
 import type { Log } from '../context.ts';
+import { fsReason } from '../datasets/fs-reason.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { PROVENANCE } from './folder.ts';
 import { type HubAccess, type HubClient, type HubReply, hubClient } from './hub-request.ts';
@@ -87,15 +89,12 @@ async function listFiles(
   signal: AbortSignal,
 ): Promise<RemoteFile[]> {
   const where = `/api/models/${entry.repo}/tree/${encodeURIComponent(entry.revision)}?recursive=true`;
-  const reply = await withNetworkErrors(access, signal, () => client.get(where, {}, signal));
-  checkStatus(reply, entry.repo, access);
-  const rows = JSON.parse(await readText(reply)) as {
-    type: string;
-    path: string;
-    size: number;
-    oid: string;
-    lfs?: { oid: string; size: number };
-  }[];
+  const text = await withNetworkErrors(access, signal, async () => {
+    const reply = await client.get(where, {}, signal);
+    checkStatus(reply, entry.repo, access);
+    return readText(reply);
+  });
+  const rows = readTree(text, access);
   const byPath = new Map(rows.filter((row) => row.type === 'file').map((row) => [row.path, row]));
   const wanted = [...entry.files, ...entry.optional.filter((file) => byPath.has(file))];
   return wanted.map((file) => {
@@ -112,6 +111,29 @@ async function listFiles(
       blob: row.oid,
     };
   });
+}
+
+const tree = z.array(
+  z.object({
+    type: z.string(),
+    path: z.string(),
+    size: z.number().default(0),
+    oid: z.string(),
+    lfs: z.object({ oid: z.string(), size: z.number() }).optional(),
+  }),
+);
+
+/** The page of a login, or of a site that is no hub, comes with status 200 too. */
+function readTree(text: string, access: HubAccess): z.output<typeof tree> {
+  try {
+    return tree.parse(JSON.parse(text));
+  } catch (error) {
+    throw new LabError(
+      'network',
+      `${access.url} answers with something else than a list of files. Does this network ask to log in first? Is the address under Settings that of a Hub or a mirror of it?`,
+      { cause: error },
+    );
+  }
 }
 
 async function readText(reply: HubReply): Promise<string> {
@@ -215,26 +237,25 @@ async function fetchRest(
   checkStatus(reply, `${entry.repo}/${file.path}`, access);
   const goesOn = reply.statusCode === 206 && (reply.headers['content-range'] ?? '').startsWith(`bytes ${have}-`);
   if (!goesOn) have = 0;
-  const out = createWriteStream(partial, { flags: goesOn ? 'a' : 'w' });
+  const out = await open(partial, goesOn ? 'a' : 'w').catch((error: unknown) => {
+    reply.destroy();
+    throw diskError(error, partial);
+  });
   try {
     for await (const chunk of reply as AsyncIterable<Buffer>) {
       have += chunk.length;
-      if (!out.write(chunk)) await drained(out);
+      if (have > file.size) break; // no file of the Hub's: its hash will not match
+      await out.appendFile(chunk).catch((error: unknown) => {
+        throw diskError(error, partial);
+      });
       progress(have);
     }
   } finally {
     // what has arrived is kept, whatever ended the stream
-    await new Promise<void>((resolve) => out.end(resolve));
+    await out.close();
   }
-  if (out.errored) throw out.errored;
   if (have < file.size) throw new Error(`the connection ended after ${have} of ${file.size} bytes`);
 }
-
-const drained = (out: NodeJS.WritableStream) =>
-  new Promise<void>((resolve, reject) => {
-    out.once('drain', resolve);
-    out.once('error', reject);
-  });
 
 async function matches(file: string, remote: RemoteFile): Promise<boolean> {
   if (sizeOf(file) !== remote.size) return false;
@@ -261,11 +282,16 @@ async function withNetworkErrors<T>(access: HubAccess, signal: AbortSignal, work
 function asNetworkError(error: unknown, access: HubAccess): Error {
   const { code, name, message } = error as NodeJS.ErrnoException;
   if (error instanceof LabError || name === 'AbortError') return error as Error;
-  if (code === 'ENOSPC')
-    return new LabError('no-space', 'The disk filled up during the download. Free some space and resume.');
   return new LabError(
     'network',
     `${access.url} cannot be reached${access.proxy ? ` through ${access.proxy}` : ''} (${code ?? message}). Check the connection, the address and the proxy under Settings, then resume: what has arrived is kept.`,
     { cause: error },
   );
+}
+
+function diskError(error: unknown, file: string): LabError {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new LabError('no-space', 'The disk filled up during the download. Free some space and resume.', { cause: error })
+    : new LabError('bad-request', `${file} cannot be written: ${fsReason(error)}.`, { cause: error });
 }

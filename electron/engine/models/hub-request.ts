@@ -10,6 +10,8 @@ export type HubAccess = {
   token: string;
   /** http://host:port, or '' for none. */
   proxy: string;
+  /** Hosts that are asked without it, as NO_PROXY lists them. */
+  noProxy?: string;
 };
 
 export type HubReply = http.IncomingMessage & { statusCode: number };
@@ -17,23 +19,40 @@ export type HubReply = http.IncomingMessage & { statusCode: number };
 const STALL_MS = 30_000;
 const MOST_REDIRECTS = 5;
 
-/** Settings first, then what the Hub's own tools read: HF_ENDPOINT, HF_TOKEN, HTTPS_PROXY. */
+/**
+ * Settings first, then what the Hub's own tools read: HF_ENDPOINT, HF_TOKEN, HTTPS_PROXY with NO_PROXY. Throws `bad-request` for an
+ * address that is none.
+ */
 export function hubAccess(
   settings: { hubUrl: string; hubToken: string; proxy: string },
   env: NodeJS.ProcessEnv = process.env,
 ): HubAccess {
   const standard = 'https://huggingface.co';
   const url = settings.hubUrl && settings.hubUrl !== standard ? settings.hubUrl : env.HF_ENDPOINT || standard;
+  const proxy = settings.proxy || env.HTTPS_PROXY || env.https_proxy || '';
+  requireAddress('The address of the Hub or mirror', url);
+  if (proxy) requireAddress('The proxy', proxy);
   return {
     url: url.replace(/\/+$/, ''),
     token: settings.hubToken || env.HF_TOKEN || '',
-    proxy: settings.proxy || env.HTTPS_PROXY || env.https_proxy || '',
+    proxy,
+    noProxy: settings.proxy ? '' : env.NO_PROXY || env.no_proxy || '',
   };
+}
+
+function requireAddress(what: string, address: string): void {
+  if (!/^https?:$/.test(URL.parse(address)?.protocol ?? ''))
+    throw new LabError(
+      'bad-request',
+      `${what} is ${JSON.stringify(address)}; it has to begin with http:// or https://. Change it under Settings.`,
+    );
 }
 
 /** Agents of one download; `close` ends their connections. */
 export function hubClient(access: HubAccess) {
-  const proxyEnv = access.proxy ? { HTTP_PROXY: access.proxy, HTTPS_PROXY: access.proxy, NO_PROXY: '' } : undefined;
+  const proxyEnv = access.proxy
+    ? { HTTP_PROXY: access.proxy, HTTPS_PROXY: access.proxy, NO_PROXY: access.noProxy ?? '' }
+    : undefined;
   const options = { keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) };
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
   const home = new URL(access.url).origin;

@@ -140,7 +140,40 @@ describe('a file that is not what the Hub says', () => {
   });
 });
 
+test('a body that does not end is left when there is more than the Hub said', async () => {
+  hub.endless.add('onnx/model.onnx');
+  await expect(download()).rejects.toMatchObject({ message: expect.stringMatching(/does not match its hash/) });
+  hub.endless.clear();
+  await download();
+  expect(readFileSync(path.join(modelsDir, 'tiny', 'onnx/model.onnx'))).toEqual(FILES['onnx/model.onnx']);
+});
+
+test('a file that cannot be written is named, and nothing else dies of it', async () => {
+  const { createHash } = await import('node:crypto');
+  const content = FILES['onnx/model.onnx'];
+  const name = `model.onnx.${createHash('sha256').update(content).digest('hex').slice(0, 12)}.partial`;
+  mkdirSync(path.join(modelsDir, '.downloads', 'tiny', 'onnx', name), { recursive: true });
+  await expect(download()).rejects.toMatchObject({
+    code: 'bad-request',
+    message: expect.stringMatching(/\.partial cannot be written: it is a folder/),
+  });
+});
+
 describe('refusals', () => {
+  test.each([
+    ['a login page', '<html>Please log in</html>'],
+    ['another list', '{"error":"no"}'],
+  ])('%s in place of the list of files', async (_what, answer) => {
+    const http = await import('node:http');
+    const portal = http.createServer((_request, reply) => reply.end(answer));
+    await new Promise<void>((resolve) => portal.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(portal.address() as { port: number }).port}`;
+    await expect(download({ access: access({ url }) })).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(/something else than a list of files.*log in first/),
+    });
+    portal.close();
+  });
   test('401 without a token says where to set one; the token is sent, and not to the file store elsewhere', async () => {
     hub.token = 'hf_secret';
     await expect(download()).rejects.toMatchObject({
@@ -241,6 +274,12 @@ describe('a proxy', () => {
     expect(proxy.asked.every((line) => line.startsWith(`GET ${hub.url}/`))).toBe(true);
     await proxy.close();
   });
+  test('is left out for a host that NO_PROXY names', async () => {
+    const proxy = await fakeProxy();
+    await download({ access: { ...access({ proxy: proxy.url }), noProxy: '127.0.0.1' } });
+    expect(proxy.asked).toEqual([]);
+    await proxy.close();
+  });
   test('is asked for a tunnel to an https hub, and named when it refuses', async () => {
     const proxy = await fakeProxy();
     await expect(download({ access: access({ url: 'https://hub.example', proxy: proxy.url }) })).rejects.toMatchObject({
@@ -255,13 +294,30 @@ describe('a proxy', () => {
 describe('where to download from', () => {
   const settings = { hubUrl: 'https://huggingface.co', hubToken: '', proxy: '' };
   test('the settings win over the environment, the environment over the standard', () => {
-    const env = { HF_ENDPOINT: 'https://mirror.example/', HF_TOKEN: 'env', HTTPS_PROXY: 'http://proxy:1' };
-    expect(hubAccess(settings, {})).toEqual({ url: 'https://huggingface.co', token: '', proxy: '' });
-    expect(hubAccess(settings, env)).toEqual({ url: 'https://mirror.example', token: 'env', proxy: 'http://proxy:1' });
+    const env = {
+      HF_ENDPOINT: 'https://mirror.example/',
+      HF_TOKEN: 'env',
+      HTTPS_PROXY: 'http://proxy:1',
+      NO_PROXY: 'localhost',
+    };
+    expect(hubAccess(settings, {})).toEqual({ url: 'https://huggingface.co', token: '', proxy: '', noProxy: '' });
+    expect(hubAccess(settings, env)).toEqual({
+      url: 'https://mirror.example',
+      token: 'env',
+      proxy: 'http://proxy:1',
+      noProxy: 'localhost',
+    });
     expect(hubAccess({ hubUrl: 'http://own:2', hubToken: 'mine', proxy: 'http://p:3' }, env)).toEqual({
       url: 'http://own:2',
       token: 'mine',
       proxy: 'http://p:3',
+      noProxy: '',
     });
+  });
+  test.each([
+    [{ ...settings, hubUrl: 'hf-mirror.example' }, /Hub or mirror is "hf-mirror\.example".*https:\/\//],
+    [{ ...settings, proxy: 'proxy:8080' }, /The proxy is "proxy:8080".*http:\/\//],
+  ])('what is no address is said before anything is asked', (wrong, message) => {
+    expect(() => hubAccess(wrong, {})).toThrow(message);
   });
 });

@@ -13,6 +13,8 @@ export type FakeHub = {
   statuses: number[];
   /** Send these bytes instead of the right ones. */
   corrupt: Set<string>;
+  /** Goes on sending after the end of these, for as long as somebody listens. */
+  endless: Set<string>;
   ranges: boolean;
   token: string | null;
   /** Bytes a second of a body; 0: at once. */
@@ -30,6 +32,7 @@ export async function fakeHub(files: Record<string, Buffer>, revision = 'main'):
     cuts: [],
     statuses: [],
     corrupt: new Set(),
+    endless: new Set(),
     ranges: true,
     token: null,
     pace: 0,
@@ -81,10 +84,11 @@ export async function fakeHub(files: Record<string, Buffer>, revision = 'main'):
     const content = hub.corrupt.has(name) ? Buffer.from(right.map((byte) => byte ^ 1)) : right;
     const from = hub.ranges ? Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0) : 0;
     const body = content.subarray(from);
-    const head = { 'content-length': body.length, etag: `"${name}"` };
+    const head = { etag: `"${name}"`, ...(hub.endless.has(name) ? {} : { 'content-length': body.length }) };
     if (from > 0)
       reply.writeHead(206, { ...head, 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` });
     else reply.writeHead(200, head);
+    if (hub.endless.has(name)) return void flood(reply, right);
     const cut = content.length > 1000 ? hub.cuts.shift() : undefined;
     if (cut !== undefined) return void reply.write(body.subarray(0, cut), () => setTimeout(() => reply.destroy(), 20));
     if (!hub.pace) return void reply.end(body);
@@ -99,6 +103,13 @@ export async function fakeHub(files: Record<string, Buffer>, revision = 'main'):
         reply.end();
       }
     }, 20);
+  }
+
+  function flood(reply: http.ServerResponse, bytes: Buffer): void {
+    const more = () => {
+      if (!reply.destroyed) reply.write(bytes, () => setImmediate(more));
+    };
+    more();
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
