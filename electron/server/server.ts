@@ -43,8 +43,12 @@ export async function startServer(
   }
 
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy()); // gone before it was answered; unheard, that would end the process
     if (admitted(req) !== '/rpc') return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
-    sockets.handleUpgrade(req, socket, head, (ws) => engine.accept(socketWire(ws)));
+    sockets.handleUpgrade(req, socket, head, (ws) => {
+      ws.on('error', () => {}); // a frame that is no frame, or too large: it closes by itself
+      engine.accept(socketWire(ws));
+    });
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -55,7 +59,10 @@ export async function startServer(
    * Origin is another site's script. A cookie would not do: cookies ignore ports, so any other local server would be sent it.
    */
   function admitted(req: IncomingMessage): string | null {
-    const { pathname, search } = new URL(req.url ?? '/', 'http://lab.invalid');
+    // '//' is no address: what any web page can ask for must not throw
+    const asking = URL.parse(req.url ?? '/', 'http://lab.invalid');
+    if (!asking) return null;
+    const { pathname, search } = asking;
     const [, given = '', ...rest] = pathname.split('/');
     const same = given.length === token.length && timingSafeEqual(Buffer.from(given), Buffer.from(token));
     const { origin, host: asked } = req.headers;

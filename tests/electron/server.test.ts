@@ -85,6 +85,15 @@ test('answers calls over the socket', async () => {
   socket.terminate();
 });
 
+test('a message that is too large ends its own socket and nothing else', async () => {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}rpc`, { origin: new URL(server.url).origin });
+  await once(socket, 'open');
+  socket.send('x'.repeat(17 * 1024 * 1024));
+  const [code] = (await once(socket, 'close')) as [number];
+  expect(code).toBe(1009);
+  expect((await ask(server.url)).status).toBe(200);
+});
+
 describe('refuses', () => {
   const cases: [string, (url: URL) => [string, http.OutgoingHttpHeaders]][] = [
     ['no secret', ({ origin }) => [`${origin}/`, {}]],
@@ -94,6 +103,7 @@ describe('refuses', () => {
     ['the name localhost', ({ href, port }) => [href, { host: `localhost:${port}` }]],
     ['another local port as Origin', ({ href }) => [href, { origin: 'http://127.0.0.1:1' }]],
     ['an opaque Origin', ({ href }) => [href, { origin: 'null' }]],
+    ['what is no address', ({ origin }) => [`${origin}//`, {}]],
     ['media without the secret', ({ origin }) => [`${origin}/media/thumbnail/ab`, {}]],
   ];
   test.each(cases)('%s', async (_name, make) => {
@@ -119,6 +129,7 @@ describe('refuses', () => {
   test.each([
     ['without the secret', (url: URL) => [`${url.origin}/rpc`, {}] as const],
     ['with a foreign Origin', (url: URL) => [`${url.href}rpc`, { origin: 'https://evil.example' }] as const],
+    ['at what is no address', (url: URL) => [`${url.origin}//`, {}] as const],
     ['at another path', (url: URL) => [`${url.href}other`, {}] as const],
   ])('a socket %s', async (_name, make) => {
     const [url, headers] = make(new URL(server.url));
