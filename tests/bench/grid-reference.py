@@ -39,7 +39,6 @@ def judge(p, y):
 
 def linear_probe(x, y, xv, yv, exact=False):
     fits = {}
-    twice = 2 if y.max() == 1 else 1  # for two classes scikit-learn fits one vector: the same optimum at twice the C
     # An orthonormal basis of the span of the items, in which the optimum lies; without --exact the features as they are.
     basis = np.linalg.qr(x.T)[0] if exact else None
     solver = {"solver": "newton-cholesky", "tol": 1e-12} if exact else {"solver": "lbfgs", "tol": 1e-8}
@@ -49,7 +48,7 @@ def linear_probe(x, y, xv, yv, exact=False):
 
     def at(log):
         if log not in fits:
-            model = LogisticRegression(C=twice * 10.0**log, max_iter=10000, **solver).fit(inside(x), y)
+            model = LogisticRegression(C=10.0**log, max_iter=10000, **solver).fit(inside(x), y)
             fits[log] = (*judge(model.predict_proba(inside(xv)), yv), log) if len(yv) else None, model
         return fits[log][0]
 

@@ -1,7 +1,8 @@
 // Multinomial logistic regression to its true optimum, for many strengths of one small problem.
 //
 // Minimises C * sum_i CE(softmax(W x_i + b), y_i) + 0.5 ||W||^2, b not penalised: scikit-learn's LogisticRegression for
-// three classes and more. (For two it fits one vector; that is this objective at half its C.)
+// three classes and more. For two it fits one vector w, that is W = (-w/2, w/2) of this objective at half its C; so that the
+// same C means the same classifier in both, two classes are solved at C / 2.
 //
 // With fewer items than dimensions the optimum lies in the span of the items (W = A^T X), so the problem is solved in the n
 // coordinates of the Cholesky factor L of the Gram matrix X X^T = L L^T: an exact rotation, n instead of d wide and
@@ -22,7 +23,7 @@ export type LinearHead = { weights: Float64Array; bias: Float64Array };
 export type LogisticFit = LinearHead & { C: number; steps: number; products: number };
 
 export type Logistic = {
-  /** The optimum at C; `weights` is [classes, dim]. */
+  /** The optimum at scikit-learn's C; `weights` is [classes, dim]. */
   solve(C: number): LogisticFit;
 };
 
@@ -47,6 +48,7 @@ export type Vector = { at: number; values: Float64Array };
 /** Prepares `x` [n, dim] with class indices `labels`; every later `solve` shares the Gram matrix and starts warm. */
 export function createLogistic(x: Float32Array, labels: Int32Array, dim: number, classes: number): Logistic {
   const solver = createSolver(createSpace(x, labels.length, dim, classes), labels);
+  const share = classes === 2 ? 0.5 : 1;
   const solved: { C: number; v: Float64Array; b: Float64Array }[] = [];
   return {
     solve(C) {
@@ -55,7 +57,7 @@ export function createLogistic(x: Float32Array, labels: Int32Array, dim: number,
         (best, s) => (!best || far(s.C) < far(best.C) ? s : best),
         undefined,
       );
-      const { v, b, steps, products } = solver.run(C, start);
+      const { v, b, steps, products } = solver.run(share * C, start);
       solved.push({ C, v, b });
       return { C, weights: solver.space.toWeights(v), bias: b.slice(0, classes), steps, products };
     },

@@ -108,6 +108,30 @@ describe('logistic regression', () => {
     }
   });
 
+  it('is scikit-learn of the same C for two classes as well, where one vector is fitted', () => {
+    const random = randomOf(2);
+    const [n, dim] = [60, 5];
+    const labels = Int32Array.from({ length: n }, () => (random() < 0.4 ? 1 : 0));
+    const x = Float32Array.from({ length: n * dim }, (_, at) => random() - 0.5 + 0.3 * labels[Math.floor(at / dim)]!);
+    const problem = createLogistic(x, labels, dim, 2);
+    for (const C of [0.01, 1, 100]) {
+      const { weights, bias } = problem.solve(C);
+      const w = Float64Array.from({ length: dim }, (_, j) => weights[dim + j]! - weights[j]!);
+      const b = bias[1]! - bias[0]!;
+      // the gradient of scikit-learn's C sum ln(1 + exp(-y (w.x + b))) + 0.5 |w|^2, by its definition
+      const g = Float64Array.from(w);
+      let gb = 0;
+      labels.forEach((label, i) => {
+        const score = w.reduce((sum, v, j) => sum + v * x[i * dim + j]!, b);
+        const e = C * (1 / (1 + Math.exp(-score)) - label);
+        gb += e;
+        for (let j = 0; j < dim; j++) g[j]! += e * x[i * dim + j]!;
+      });
+      expect(norm(g) / norm(w), `C ${C}`).toBeLessThan(1e-5);
+      expect(Math.abs(gb) / norm(w), `bias, C ${C}`).toBeLessThan(1e-5);
+    }
+  });
+
   it('gives the same optimum from a cold and from a warm start', () => {
     const train = trainOf(1, 8);
     const x = gatherRows(floats('X_l2.npy'), DIM, train);
