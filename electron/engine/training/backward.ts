@@ -65,14 +65,20 @@ function gradientsOf(
 ): readonly (Value | null)[] {
   const rule = rules[node.domain === '' ? node.op : `${node.domain}.${node.op}`];
   const what = `${node.domain ? `${node.domain}.` : ''}${node.op} (node ${node.name || node.outputs[0]?.name})`;
-  if (!rule)
-    throw new TrainingError(
-      `The lab has no gradient for ${what}. Train only what comes after it (the last blocks), or the head on frozen features.`,
-    );
+  if (!rule) throw new TrainingError(`The lab has no gradient for ${what}. ${INSTEAD}`);
   if (rule.vjp === 'none') return node.inputs.map(() => null);
   const dy = all[0] ?? (all.find((d) => d) as Value);
-  return rule.vjp(g, node, dy, all);
+  try {
+    return rule.vjp(g, node, dy, all);
+  } catch (error) {
+    if (!(error instanceof TrainingError)) throw error;
+    throw new TrainingError(
+      `The lab has no gradient for this form of ${what}: ${error.message.replace(/\.$/, '')}. ${INSTEAD}`,
+    );
+  }
 }
+
+const INSTEAD = 'Train only what comes after it (the last blocks), or the head on frozen features.';
 
 /** A gradient is summed down to the shape of the value it belongs to: the one place where broadcasting is undone. */
 export function unbroadcast(g: Graph, dx: Value, x: Value): Value {

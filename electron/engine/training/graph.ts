@@ -1,7 +1,7 @@
 // The graph that is differentiated: static shapes, values by name, nodes in an order that can be run.
 // `createGraph` gives the builder every rule and loss emits its nodes with.
 
-import { float, type OpRule } from './rule.ts';
+import { float, type OpRule, TrainingError } from './rule.ts';
 import { sizeOf } from './shape.ts';
 
 export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'bool' | 'uint8' | 'int8';
@@ -59,7 +59,7 @@ export type Graph = {
   scalar(value: number): Value;
   /** A float32 tensor of one repeated value. */
   full(shape: Shape, value: number): Value;
-  /** The integers of a constant; throws naming the node's op when it is computed at run time. */
+  /** The integers of a constant; throws `TrainingError` naming the node's op when it is computed at run time. */
   intsOf(value: Value | null | undefined, what: string): number[];
 
   add(a: Value, b: Value): Value;
@@ -181,7 +181,7 @@ export function createGraph(rules: Readonly<Record<string, OpRule>>, opset = 20)
     full: (shape, value) => (shape.length === 0 ? g.scalar(value) : g.expand(g.scalar(value), shape)),
     intsOf(value, what) {
       const constant = value && g.constants.get(value.name);
-      if (!constant) throw new Error(`${what} is computed while the model runs; training needs it fixed.`);
+      if (!constant) throw new TrainingError(`${what} is computed while the model runs; training needs it fixed.`);
       return Array.from(constant.data as ArrayLike<number | bigint>, Number);
     },
 

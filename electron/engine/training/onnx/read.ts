@@ -60,7 +60,7 @@ export function readGraph(model: ModelProto, rules: Readonly<Record<string, OpRu
     // under a name of ours: the runtime fails where it meets names it made itself before, such as gemm_input_shape
     values.set(tensor.name ?? '', g.constant(data, shape, dtype));
   }
-  for (const proto of graph.node) {
+  const readNode = (proto: NodeProto) => {
     const bare: Node = {
       op: proto.op_type,
       domain: proto.domain === 'ai.onnx' ? '' : (proto.domain ?? ''),
@@ -72,13 +72,27 @@ export function readGraph(model: ModelProto, rules: Readonly<Record<string, OpRu
     const node = { ...bare, outputs: outputsOf(g, rules, bare, proto, shapes, opset) };
     for (const y of node.outputs) if (y) know(y);
     g.nodes.push(...upgradeNode(g, node, opset));
-  }
+  };
+  for (const proto of graph.node) named(proto, readNode);
   g.outputs = graph.output.map((info) => {
     const value = values.get(info.name);
     if (!value) throw new TrainingError(`The model's output ${info.name} is computed by no node.`);
     return value;
   });
   return g;
+}
+
+/** What a rule cannot read is told with the node it is. */
+function named(proto: NodeProto, read: (proto: NodeProto) => void): void {
+  try {
+    read(proto);
+  } catch (error) {
+    const at = `${proto.op_type} (node ${proto.name})`;
+    if (!(error instanceof TrainingError) || error.message.startsWith(at)) throw error;
+    throw new TrainingError(
+      `The lab cannot train a model with this form of ${at}: ${error.message.replace(/\.$/, '')}. Train a head on its frozen features.`,
+    );
+  }
 }
 
 /**

@@ -32,6 +32,8 @@ export function upgradeNode(g: Graph, node: Node, opset: number): Node[] {
   if (op === 'Dropout' && isInference(g, node, opset))
     return [{ ...node, op: 'Identity', inputs: [inputs[0]!], outputs: [node.outputs[0]!], attrs: {} }];
   if ((op === 'Softmax' || op === 'LogSoftmax') && opset < 13) return upgradeSoftmax(g, node);
+  // it says how indices count, which nobody reads here
+  if (op === 'MaxPool' && !node.outputs[1]) return [{ ...node, attrs: without(attrs, 'storage_order') }];
   if (op === 'BatchNormalization' && opset < 14 && node.outputs.length > 1)
     return [{ ...node, outputs: node.outputs.slice(0, 3), attrs: { ...attrs, training_mode: 1 } }];
   if (op === 'RMSNormalization') return [{ ...node, op: 'SimplifiedLayerNormalization' }];

@@ -74,7 +74,7 @@ export const ScatterND: OpRule = {
   shapes: ([data]) => [data!.shape],
   vjp(g, { inputs: [, indices], attrs }, dy) {
     const picked = g.emit('GatherND', [dy, indices!]);
-    if (isAdding(attrs, 'ScatterND')) return [dy, null, picked];
+    if (isAdding(attrs)) return [dy, null, picked];
     return [g.emit('ScatterND', [dy, indices!, g.full(picked.shape, 0)]), null, picked];
   },
   examples: [
@@ -126,10 +126,9 @@ function flatIndices(g: Graph, tuples: Value, shape: readonly number[]): Value {
 }
 
 /** Writing over, or adding: is it the latter? */
-function isAdding(attrs: Attrs, op: string): boolean {
+function isAdding(attrs: Attrs): boolean {
   const reduction = textAttr(attrs, 'reduction', 'none');
-  if (reduction !== 'none' && reduction !== 'add')
-    throw new TrainingError(`${op} with the reduction ${reduction} is not differentiated.`);
+  if (reduction !== 'none' && reduction !== 'add') throw new TrainingError(`the reduction ${reduction}`);
   return reduction === 'add';
 }
 
@@ -138,7 +137,7 @@ export const ScatterElements: OpRule = {
   vjp(g, { inputs: [data, indices], attrs }, dy) {
     const axis = axisOf(intAttr(attrs, 'axis', 0), data!.shape.length);
     const picked = g.emit('GatherElements', [dy, indices!], { axis });
-    if (isAdding(attrs, 'ScatterElements')) return [dy, null, picked];
+    if (isAdding(attrs)) return [dy, null, picked];
     return [g.emit('ScatterElements', [dy, indices!, g.full(indices!.shape, 0)], { axis }), null, picked];
   },
   examples: [

@@ -1,6 +1,6 @@
 // Pooling over windows of the spatial axes, or over all of them.
 import type { Attrs, Graph, Value } from '../graph.ts';
-import { intAttr, intsAttr, type OpRule } from '../rule.ts';
+import { intAttr, intsAttr, type OpRule, TrainingError } from '../rule.ts';
 import { range, sizeOf } from '../shape.ts';
 import { dataGradient, offsetsOf, type Window, windowOf } from './convolution.ts';
 
@@ -15,6 +15,7 @@ export const MaxPool: OpRule = {
   },
   dtypes: ([x]) => [x!.dtype, 'int64'],
   vjp(g, node, dy) {
+    if (intAttr(node.attrs, 'storage_order', 0) === 1) throw new TrainingError('its indices run down the columns');
     const x = node.inputs[0]!;
     const n = sizeOf(x.shape);
     const at = g.reshape(g.addOutput(node, 1, dy.shape, 'int64'), [sizeOf(dy.shape)]);

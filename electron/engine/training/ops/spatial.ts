@@ -45,15 +45,19 @@ export const Pad: OpRule = {
       return [g.emit('Pad', [dy, opposite]), null, null, null];
     }
     const source = SOURCES[mode];
-    if (!source) throw new TrainingError(`Pad in the mode ${mode} is not differentiated.`);
+    if (!source) throw new TrainingError(`the mode ${mode}`);
     let dx = dy;
     for (const axis of padded) {
       const d = x.shape[axis]!;
+      // negative padding takes away first: what is added repeats only what is left
+      const cut = Math.max(0, -before[axis]!);
+      const left = d - cut - Math.max(0, -after[axis]!);
+      const from = (i: number) => cut + source(i - Math.max(0, before[axis]!), left);
       dx = alongAxis(
         g,
         dx,
         axis,
-        matrix(dx.shape[axis]!, d, (i) => [[source(i - before[axis]!, d), 1]]),
+        matrix(dx.shape[axis]!, d, (i) => [[from(i), 1]]),
         d,
       );
     }
@@ -107,7 +111,7 @@ function coordinate(mode: string, i: number, scale: number, to: number, from: nu
     case 'half_pixel':
       return (i + 0.5) / scale - 0.5;
     default:
-      throw new TrainingError(`Resize with the coordinates ${mode} is not differentiated.`);
+      throw new TrainingError(`the coordinates ${mode}`);
   }
 }
 const ROUNDING: Record<string, (x: number) => number> = {
@@ -161,7 +165,7 @@ function resized(g: Graph, [x, , scales, sizes]: readonly (Value | null)[], attr
   const shape = [...x!.shape];
   const factor = shape.map(() => 1);
   if (textAttr(attrs, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch')
-    throw new TrainingError('Resize that keeps the aspect ratio is not differentiated.');
+    throw new TrainingError('it keeps the aspect ratio');
   if (sizes) {
     const to = g.intsOf(sizes, 'The sizes of Resize');
     for (const [i, axis] of along.entries()) {
