@@ -110,5 +110,5 @@ try {
   }
 }
 
-// Whatever a library left running must not keep the shell waiting.
-setTimeout(() => process.exit(), 3000).unref();
+// Whatever a library left running must not keep the shell waiting; what was printed waits for its reader, however slow it is.
+process.stdout.write('', () => setTimeout(() => process.exit(), 3000).unref());

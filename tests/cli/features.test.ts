@@ -1,12 +1,13 @@
 // `lab compare --features`: given vectors, against sums done here and against figures stated for real CLIP features.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readNpy, writeNpy } from '../../electron/engine/npy.ts';
 import { randomOf } from '../../shared/protocol.ts';
 import type { Report } from '../../shared/report.ts';
 import { sharedPath } from '../helpers/shared.ts';
-import { lab, workplace } from './lab.ts';
+import { lab, start, workplace } from './lab.ts';
 
 const { dir, at, remove } = workplace();
 afterAll(remove);
@@ -174,6 +175,19 @@ test('what does not fit is said with both numbers', async () => {
     expect(end.stderr).toMatch(words);
     expect(end.code).toBe(code);
   }
+}, 120_000);
+
+test('a report is printed whole to a reader that takes its time', async () => {
+  const args = ['compare', '--features', at('X.npy'), '--labels', at('y.csv'), '--methods', 'nearest-mean,knn'];
+  const run = start(dir, [...args, '--shots', '1,2,4,8', '--seeds', '100', '--json']);
+  run.child.stdout!.pause();
+  await run.saw(/fitting/);
+  await sleep(8000); // longer than the shell waits for what libraries left running
+  run.child.stdout!.resume();
+  const { code, stdout } = await run.ended;
+  expect(stdout.length).toBeGreaterThan(300_000); // more than the system keeps between two processes
+  expect((JSON.parse(stdout) as Report).results).toHaveLength(800);
+  expect(code).toBe(0);
 }, 120_000);
 
 const images = sharedPath('features/clip-b32-image-flickr1000.npy');
