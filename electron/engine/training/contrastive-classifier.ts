@@ -47,11 +47,8 @@ export type Captions = Omit<CaptionSpec, 'file' | 'output'> & {
 
 /** The logarithm of what cosines are multiplied with: a tensor of shape [] that is trained. */
 export const LOG_SCALE = 'lab.logScale';
-/** After a step: cosines are multiplied with 100 at most, as CLIP was trained (Radford et al. 2021, section 2.5). */
-export function clampScale(trainer: Pick<Trainer, 'tensors'>): void {
-  const scale = trainer.tensors().get(LOG_SCALE);
-  if (scale) scale[0] = Math.min(scale[0]!, Math.log(100));
-}
+/** Cosines are multiplied with 100 at most, as CLIP was trained (Radford et al. 2021, section 2.5). */
+const MOST_LOG_SCALE = Math.log(100);
 
 /** Before the names of a text tower that has a file of its own. */
 export const TEXT_PREFIX = 'lab.text/';
@@ -76,7 +73,13 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
   const scale = g.input(LOG_SCALE, []);
   const all: TrainedTensor[] = [
     ...tensors,
-    { name: LOG_SCALE, shape: [], data: Float32Array.of(Math.log(spec.head.scale)), decay: false },
+    {
+      name: LOG_SCALE,
+      shape: [],
+      data: Float32Array.of(Math.log(spec.head.scale)),
+      decay: false,
+      most: MOST_LOG_SCALE,
+    },
   ];
   const inputs = g.inputs.flatMap((value) => {
     const part = value.name.startsWith(prefix) ? value.name.slice(prefix.length) : '';

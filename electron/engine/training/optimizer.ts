@@ -135,7 +135,8 @@ export function createOptimizer(
   };
 }
 
-function adamwTable(
+/** [keep, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon, lr / (1 - beta1^t)], as `kernels.ts` has them. */
+export function adamwTable(
   settings: Extract<OptimizerSettings, { kind: 'adamw' }>,
   step: number,
   lr: number,
@@ -153,7 +154,8 @@ function adamwTable(
   ];
 }
 
-function sgdTable(settings: Extract<OptimizerSettings, { kind: 'sgd' }>, lr: number, decay: boolean): number[] {
+/** [decay, momentum, lr]. */
+export function sgdTable(settings: Extract<OptimizerSettings, { kind: 'sgd' }>, lr: number, decay: boolean): number[] {
   const { momentum, weightDecay } = { ...SGD, ...settings };
   return [decay ? weightDecay : 0, momentum, lr];
 }

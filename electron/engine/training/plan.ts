@@ -22,6 +22,8 @@ export type TrainedTensor = {
   decay: boolean;
   /** Its share of the run's learning rate (1). */
   rate?: number;
+  /** Above this its numbers are cut off after each update. */
+  most?: number;
 };
 
 /** A graph to be run. */

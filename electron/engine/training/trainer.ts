@@ -1,25 +1,20 @@
-// One training run's state and its step: the runtime reads weights from and writes gradients to shared memory, and the optimizer
-// passes over the same memory in place. Runs are synchronous inside: keep it off a thread that answers people.
+// One training run's state and its step: the runtime gives loss and gradients, and the store, which holds the numbers, updates them.
+// Runs are synchronous inside: keep it off a thread that answers people.
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { createDeviceStore } from './device-store.ts';
+import { createHostStore, type HostStoreOptions } from './host-store.ts';
 import { placeOf } from './onnx/write.ts';
-import { createOptimizer, type OptimizerSettings } from './optimizer.ts';
 import type { GraphFile, TrainingPlan } from './plan.ts';
 import { TrainingError } from './rule.ts';
-import { type ArrayName, createSlabs, viewOf } from './slab.ts';
+import type { Store, StoredArray } from './store.ts';
 
 export type Feeds = Readonly<Record<string, Float32Array | BigInt64Array | Int32Array | Uint8Array>>;
 
-export type TrainerOptions = {
-  optimizer: OptimizerSettings;
-  threads: number;
+export type TrainerOptions = HostStoreOptions & {
   /** An execution provider; the CPU takes what it cannot run. */
   device: string;
-  /** What the moving average of the weights keeps of itself each step; 0: none is kept. */
-  average: number;
-  /** Micro-batches that make up one step. */
-  parts: number;
-  /** The file that serves the optimizer's passes (workers/optimizer). */
-  threadFile: URL;
+  /** Whether weights stay on the device and the update is a graph there; left out: with WebGPU. */
+  onDevice?: boolean;
 };
 
 export type StepResult = {
@@ -33,7 +28,7 @@ export type StepResult = {
 };
 
 /** Everything a run needs to go on: arrays in the order of the plan's tensors. */
-export type TrainerState = { step: number; arrays: Partial<Record<ArrayName, ReadonlyMap<string, Float32Array>>> };
+export type TrainerState = { step: number; arrays: Partial<Record<StoredArray, ReadonlyMap<string, Float32Array>>> };
 
 export type Trainer = {
   /** One update from `parts` micro-batches. Throws `TrainingError` when the loss is no number. */
@@ -44,12 +39,16 @@ export type Trainer = {
   forwardAside(feeds: Feeds, weights?: 'weights' | 'average'): Promise<Record<string, Float32Array>>;
   /** What comes before everything trained, where the plan has such a part: a batch that holds its results already skips it. */
   prefix: ((feeds: Feeds) => Promise<Record<string, Float32Array>>) | null;
-  /** The trained tensors as they are: views, no copies. */
-  tensors(array?: 'weights' | 'average'): Map<string, Float32Array>;
-  /** Views of all that must be stored; copy before the next step. */
-  state(): TrainerState;
+  /** The trained tensors as they are, or those named: views where they are in memory, else copies. */
+  tensors(array?: 'weights' | 'average', names?: readonly string[]): Promise<Map<string, Float32Array>>;
+  /** Puts other weights in their place. */
+  replace(weights: ReadonlyMap<string, Float32Array>): Promise<void>;
+  /** Updates made so far. */
+  steps(): number;
+  /** All that must be stored, maybe as views: copy before the next step. */
+  state(): Promise<TrainerState>;
   /** Throws, and changes nothing, where the state is not of the same tensors. */
-  restore(state: TrainerState): void;
+  restore(state: TrainerState): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -61,24 +60,21 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
   const runtime = (await import('onnxruntime-node')).default;
   const { training, loss: lossName, gradients } = plan;
   const files = { prefix: plan.prefix, forward: plan.forward, aside: plan.aside };
-  const { all, slabs, optimizer } = fill(plan, options);
-  const session = await open(runtime, training, plan.frozen, options);
+  const store = await openStore(runtime, plan, options);
+  const outputs = [...gradients.values()];
+  const session = await open(runtime, training, plan.frozen, options, store.gradientsAt === 'cpu' ? [] : outputs);
   /** The last two are opened when they are first needed. */
   const sessions: Partial<Record<keyof typeof files, InferenceSession>> = {};
   if (files.prefix) sessions.prefix = await open(runtime, files.prefix, plan.frozen, options);
   const tensor = (data: Feeds[string] | Float32Array, shape: readonly number[], type: string): Tensor =>
     new runtime.Tensor(type as 'float32', data as Float32Array, shape);
-  const asTensors = (array: 'weights' | 'gradients' | 'average') =>
-    new Map(all.map(({ slab, tensor: t }) => [t.name, tensor(viewOf(slab, t, array), t.shape, 'float32')]));
-  const views = (array: ArrayName) =>
-    new Map(all.map(({ slab, tensor: t }) => [t.name, viewOf(slab, t, array)] as const));
-  const fed = [training, files.forward, files.aside].flatMap((file) => file?.fed ?? []);
-  const frozen = fed.map(({ name, shape }) => [name, tensor(plan.frozen.get(name)!, shape, 'float32')] as const);
-  const weightTensors = new Map([...frozen, ...asTensors('weights')]);
-  const fetches: Record<string, Tensor | null> = Object.fromEntries(
-    [...asTensors('gradients')].map(([name, view]) => [gradients.get(name)!, view]),
-  );
-  fetches[lossName] = null;
+  const frozen = new Map<string, Tensor>();
+  for (const { name, shape } of [training, files.forward, files.aside].flatMap((file) => file?.fed ?? []))
+    if (!frozen.has(name)) frozen.set(name, await store.place(tensor(plan.frozen.get(name)!, shape, 'float32')));
+  const weightsOf = (array: 'weights' | 'average') => new Map([...frozen, ...store.feeds(array)]);
+  const fetches = { ...store.fetches(gradients), [lossName]: null };
+  const names = plan.tensors.map(({ name }) => name);
+  const sizes = new Map(plan.tensors.map(({ name, data }) => [name, data.length]));
   let done = 0;
 
   const feedsOf = ({ data }: GraphFile, given: Feeds, from: ReadonlyMap<string, Tensor>, names: readonly string[]) => {
@@ -98,8 +94,7 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
     if (!file) throw new Error(`The plan has no ${which}.`);
     const opened = sessions[which] ?? (await open(runtime, file, NONE, options));
     sessions[which] = opened;
-    const tensors = from === 'weights' ? weightTensors : new Map([...frozen, ...asTensors('average')]);
-    const out = await opened.run(feedsOf(file, given, tensors, opened.inputNames));
+    const out = await opened.run(feedsOf(file, given, weightsOf(from), opened.inputNames));
     return Object.fromEntries(file.outputs.map(({ name }) => [name, out[name]!.data as Float32Array]));
   }
   const withPrefix = async (given: Feeds): Promise<Feeds> =>
@@ -113,11 +108,12 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
       let loss = 0;
       let summing = 0;
       for (const [i, batch] of batches.entries()) {
-        const feeds = feedsOf(training, await withPrefix(batch), weightTensors, session.inputNames);
+        const feeds = feedsOf(training, await withPrefix(batch), weightsOf('weights'), session.inputNames);
         const out = await session.run(feeds, fetches as Record<string, Tensor>);
         loss += Number(out[lossName]!.data[0]) / batches.length;
         const before = performance.now();
-        if (batches.length > 1) optimizer.accumulate(i === 0);
+        const made = new Map([...gradients].map(([name, output]) => [name, out[output]!]));
+        await store.collect(made, i, batches.length);
         summing += performance.now() - before;
       }
       if (!Number.isFinite(loss))
@@ -125,35 +121,37 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
           `The loss became ${loss} at step ${done + 1}: the weights ran away. Use a smaller learning rate (it was ${lr}), or clip the gradients.`,
         );
       const middle = performance.now();
-      const norm = optimizer.step({ step: ++done, lr, clip, parts: batches.length, average: options.average });
+      const { average } = options;
+      const norm = await store.update({ step: ++done, lr, clip, parts: batches.length, average });
       const end = performance.now();
       return { loss, norm, graphMs: middle - started - summing, optimizerMs: end - middle + summing };
     },
     forward: async (feeds, from = 'weights') => runOther('forward', await withPrefix(feeds), from),
     forwardAside: (feeds, from = 'weights') => runOther('aside', feeds, from),
     prefix: files.prefix && ((feeds) => runOther('prefix', feeds, 'weights')),
-    tensors: (array = 'weights') => views(array),
-    state: () => ({
-      step: done,
-      arrays: Object.fromEntries(
-        (['weights', 'first', 'second', 'average'] as const)
-          .filter((array) => slabs.every((slab) => slab.arrays[array] !== null))
-          .map((array) => [array, views(array)]),
-      ),
-    }),
-    restore(state) {
-      const arrays = Object.entries(state.arrays) as [ArrayName, ReadonlyMap<string, Float32Array>][];
-      for (const [array, stored] of arrays)
-        for (const [name, view] of views(array))
-          if (stored.get(name)?.length !== view.length)
-            throw new Error(
-              `${array} of ${name}: ${stored.get(name)?.length ?? 'no'} numbers where ${view.length} belong.`,
-            );
-      for (const [array, stored] of arrays) for (const [name, view] of views(array)) view.set(stored.get(name)!);
+    tensors: (array = 'weights', only = names) => store.read(array, only),
+    replace: (weights) => store.write('weights', weights),
+    steps: () => done,
+    async state() {
+      const arrays: TrainerState['arrays'] = {};
+      for (const array of store.arrays) arrays[array] = await store.read(array, names);
+      return { step: done, arrays };
+    },
+    async restore(state) {
+      for (const array of store.arrays)
+        for (const [name, size] of sizes) {
+          const stored = state.arrays[array]?.get(name)?.length;
+          if (stored !== size) throw new Error(`${array} of ${name}: ${stored ?? 'no'} numbers where ${size} belong.`);
+        }
+      for (const array of store.arrays) {
+        const stored = state.arrays[array]!;
+        await store.write(array, new Map(names.map((name) => [name, stored.get(name)!])));
+      }
       done = state.step;
     },
     async close() {
-      await optimizer.close();
+      await store.close();
+      if (store.gradientsAt !== 'cpu') for (const placed of frozen.values()) placed.dispose();
       await session.release();
       for (const opened of Object.values(sessions)) await opened.release();
     },
@@ -162,14 +160,16 @@ export async function createTrainer(plan: TrainingPlan, options: TrainerOptions)
 
 const NONE: TrainingPlan['frozen'] = new Map();
 
-/** `frozen`: has the weights that the file holds; the runtime makes its own of them. */
+/** `frozen`: has the weights that the file holds; the runtime makes its own of them. `stay`: outputs left on the device. */
 const open = (
   runtime: typeof import('onnxruntime-node'),
-  { bytes, holds }: GraphFile,
+  { bytes, holds }: Pick<GraphFile, 'bytes' | 'holds'>,
   frozen: TrainingPlan['frozen'],
-  { device, threads }: TrainerOptions,
+  { device, threads }: Pick<TrainerOptions, 'device' | 'threads'>,
+  stay: readonly string[] = [],
 ): Promise<InferenceSession> =>
   runtime.InferenceSession.create(bytes, {
+    ...(stay.length > 0 ? { preferredOutputLocation: Object.fromEntries(stay.map((y) => [y, 'gpu-buffer'])) } : {}),
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -181,20 +181,17 @@ const open = (
 
 const asBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);
 
-/** The shared memory with the plan's numbers in it, and the optimizer over it. */
-function fill(plan: TrainingPlan, options: TrainerOptions) {
-  const slabs = createSlabs(plan.tensors, {
-    moments: options.optimizer.kind === 'adamw' ? 2 : 1,
-    average: options.average > 0,
-    sum: options.parts > 1,
+function openStore(
+  runtime: typeof import('onnxruntime-node'),
+  plan: TrainingPlan,
+  options: TrainerOptions,
+): Promise<Store> | Store {
+  const { device, onDevice = device === 'webgpu' } = options;
+  if (!onDevice) return createHostStore(runtime, plan.tensors, options);
+  const at = device === 'webgpu' ? 'gpu-buffer' : 'cpu';
+  return createDeviceStore(runtime, plan.tensors, {
+    ...options,
+    at,
+    open: (bytes, stay) => open(runtime, { bytes, holds: [] }, NONE, options, at === 'cpu' ? [] : stay),
   });
-  const all = slabs.flatMap((slab) => slab.tensors.map((tensor) => ({ slab, tensor })));
-  const places = new Map(all.map((place) => [place.tensor.name, place]));
-  for (const { name, data } of plan.tensors) {
-    const { slab, tensor } = places.get(name)!;
-    viewOf(slab, tensor, 'weights').set(data);
-    if (options.average > 0) viewOf(slab, tensor, 'average').set(data);
-  }
-  const rules = new Map(plan.tensors.map(({ name, decay, rate = 1 }) => [name, { decay, rate }]));
-  return { all, slabs, optimizer: createOptimizer(slabs, rules, options.optimizer, options) };
 }

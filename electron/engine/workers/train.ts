@@ -6,7 +6,6 @@ import {
   buildContrastive,
   type CaptionSetName,
   captionFeeds,
-  clampScale,
   classFeatures,
   LOG_SCALE,
   zeroShotLogits,
@@ -80,7 +79,7 @@ async function classesOf(set: CaptionSetName, weights: 'weights' | 'average'): P
 /** Zero-shot with the captions' features as they are now. */
 async function logitsOf(features: Float32Array, weights: 'weights' | 'average'): Promise<Float32Array> {
   const { classifier: c, trainer: t } = opened();
-  const scale = Math.exp(t.tensors(weights).get(LOG_SCALE)![0]!);
+  const scale = Math.exp((await t.tensors(weights, [LOG_SCALE])).get(LOG_SCALE)![0]!);
   return zeroShotLogits(features, await classesOf('own', weights), c.dim, scale);
 }
 
@@ -106,7 +105,7 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     },
     async step({ batches, lr, clip }) {
       const { classifier: c, trainer: t } = opened();
-      const { step } = t.state();
+      const step = t.steps();
       remembered.clear();
       let kept = true;
       const parts: Feeds[] = [];
@@ -121,7 +120,6 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
         });
       }
       const result = await t.step(parts, { lr, clip });
-      clampScale(t);
       return { ...result, kept };
     },
     async forward({ pixels, weights, keys }) {
@@ -137,7 +135,7 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
     },
     classes: async ({ set }) => (await classesOf(set, 'weights')).slice(),
     async checkpoint({ file, metadata }) {
-      const { step, arrays } = opened().trainer.state();
+      const { step, arrays } = await opened().trainer.state();
       const tensors: Tensors = new Map();
       for (const [array, values] of Object.entries(arrays))
         for (const [name, tensor] of named(values, `${array}/`)) tensors.set(name, tensor);
@@ -153,26 +151,29 @@ const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kin
         arrays[key.slice(0, at)] ??= new Map();
         arrays[key.slice(0, at)]!.set(key.slice(at + 1), data as Float32Array);
       }
-      opened().trainer.restore({ step: Number(metadata.step), arrays });
+      await opened().trainer.restore({ step: Number(metadata.step), arrays });
       return metadata;
     },
-    keep: async ({ file, weights }) => write(file, named(opened().trainer.tensors(weights))),
+    keep: async ({ file, weights }) => write(file, named(await opened().trainer.tensors(weights))),
     async blend({ file, alpha }) {
       remembered.clear();
       const { tensors } = readSafetensors(file);
       if (alpha !== 1) before ??= new Map((await build!()).plan.tensors.map(({ name, data }) => [name, data]));
-      for (const [name, into] of opened().trainer.tensors()) {
+      const { trainer: t } = opened();
+      const now = await t.tensors();
+      for (const [name, into] of now) {
         const after = tensors.get(name)!.data as Float32Array;
         const from = before?.get(name);
         // the change of an adapted matrix is A·B: with A as trained and B in part, it is that part of the change
         if (alpha === 1 || !from || name.endsWith('.lora_A')) into.set(after);
         else for (let i = 0; i < into.length; i++) into[i] = from[i]! + alpha * (after[i]! - from[i]!);
       }
+      await t.replace(now);
       return null;
     },
     async export({ file }) {
       const { classifier: c, trainer: t } = opened();
-      const now = t.tensors();
+      const now = await t.tensors();
       const known = shapes();
       const tensors: Tensors = new Map();
       for (const [name, data] of now) {

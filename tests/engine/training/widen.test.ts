@@ -92,7 +92,7 @@ async function train({ g, y, tensors }: Mlp, wide: boolean) {
   const losses: number[] = [];
   for (let i = 0; i < 4; i++)
     losses.push((await trainer.step([{ x: drawn([ROWS, IN], 1), targets }], { lr: 1e-2, clip: 1 })).loss);
-  const stored = new Map([...trainer.tensors()].map(([name, data]) => [name, data.slice()]));
+  const stored = new Map([...(await trainer.tensors())].map(([name, data]) => [name, data.slice()]));
   await trainer.close();
   const shapes = new Map(plan.tensors.map((t) => [t.name, t.shape]));
   const own = new Map(
