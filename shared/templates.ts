@@ -222,3 +222,7 @@ export const captionsFor = (templates: readonly string[] | string, name: string)
 /** A folder's name as words: _ and - become spaces. */
 export const className = (folder: string): string =>
   folder.replace(/[_-]+/g, ' ').replace(/\s+/g, ' ').trim() || folder;
+
+/** What a class is called in captions: the words given for it, else its folder's name as words. */
+export const wordsFor = (given: Readonly<Record<string, string>>, folder: string): string =>
+  Object.hasOwn(given, folder) ? given[folder]! : className(folder);

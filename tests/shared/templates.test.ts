@@ -1,6 +1,13 @@
 // OpenAI's template sets: their sizes, and that each is well formed; captions and class names.
 import { describe, expect, it } from 'vitest';
-import { captionOf, captionsFor, className, DEFAULT_TEMPLATES, TEMPLATE_SETS } from '../../shared/templates.ts';
+import {
+  captionOf,
+  captionsFor,
+  className,
+  DEFAULT_TEMPLATES,
+  TEMPLATE_SETS,
+  wordsFor,
+} from '../../shared/templates.ts';
 
 const templates = (id: string) => TEMPLATE_SETS.find((s) => s.id === id)!.templates;
 
@@ -83,6 +90,16 @@ describe('captions', () => {
       'a b',
       'Löwe',
       '_',
+    ]);
+  });
+
+  it('call a class by the words given for it, and by no word of the language', () => {
+    expect(wordsFor({ rose: 'a red rose' }, 'rose')).toBe('a red rose');
+    expect(wordsFor({ rose: '' }, 'tea_rose')).toBe('tea rose');
+    expect(['constructor', 'toString', '__proto__'].map((name) => wordsFor({}, name))).toEqual([
+      'constructor',
+      'toString',
+      'proto',
     ]);
   });
 });

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { LabError } from '../../../shared/contract.ts';
 import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../../shared/finetune.ts';
 import { type DrawnRow, drawSeed, planDraw, SPLIT_CODE, TEST, UNUSED } from '../../../shared/protocol.ts';
-import { className, DEFAULT_TEMPLATES } from '../../../shared/templates.ts';
+import { DEFAULT_TEMPLATES, wordsFor } from '../../../shared/templates.ts';
 import type { Engine, Log } from '../context.ts';
 import { type Drawn, drawItems } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
@@ -81,7 +81,7 @@ export const wordsOf = (
   { classNames, templates }: Pick<FinetuneParams, 'classNames' | 'templates'>,
   classes: readonly string[],
 ): { names: string[]; templates: string[] } => ({
-  names: classes.map((name) => classNames[name] ?? className(name)),
+  names: classes.map((name) => wordsFor(classNames, name)),
   templates: templates.length > 0 ? templates : [...DEFAULT_TEMPLATES],
 });
 

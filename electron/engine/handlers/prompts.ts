@@ -7,7 +7,7 @@ import {
   type Parsed,
   type TemplateSelection,
 } from '../../../shared/contract.ts';
-import { captionOf, className, TEMPLATE_SETS } from '../../../shared/templates.ts';
+import { captionOf, TEMPLATE_SETS, wordsFor } from '../../../shared/templates.ts';
 import type { Engine } from '../context.ts';
 import { classNames, type DatasetItem, datasetItems, getDataset } from '../datasets/store.ts';
 import { cachedFeatures } from '../models/embed-dataset.ts';
@@ -89,8 +89,7 @@ export function promptHandlers(engine: Engine): Pick<Handlers, PromptCalls> {
     return wanted.map((row) => row.map((text) => at.captions.get(text)!));
   }
 
-  const namesOf = (at: Workbench, own: Record<string, string>) =>
-    at.classes.map((name) => own[name] ?? className(name));
+  const namesOf = (at: Workbench, own: Record<string, string>) => at.classes.map((name) => wordsFor(own, name));
 
   return {
     'prompt.sets': () => TEMPLATE_SETS.map((set) => ({ ...set, templates: [...set.templates] })),
