@@ -12,7 +12,7 @@
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { decodeBmp } from './bmp.ts';
-import { u32le } from './bytes.ts';
+import { starts, u32le } from './bytes.ts';
 import { readHeader, unsupportedReason } from './header.ts';
 import { decodeJpeg } from './jpeg.ts';
 import type { Rgb } from './resize.ts';
@@ -52,7 +52,7 @@ export async function decodeBytes(bytes: Buffer): Promise<Rgb> {
   if (header.format === 'bmp') return decodeBmp(bytes);
   try {
     // 'error' refuses what Pillow refuses: pixels that are missing, but not a remark of the decoder about the rest.
-    const image = sharp(bytes, { failOn: 'error', ignoreIcc: true }).autoOrient();
+    const image = sharp(forVips(bytes, header.format), { failOn: 'error', ignoreIcc: true }).autoOrient();
     const plain = header.cmyk
       ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
       : image.toColourspace('srgb').removeAlpha();
@@ -61,6 +61,14 @@ export async function decodeBytes(bytes: Buffer): Promise<Rgb> {
   } catch (error) {
     throw new Error(plainReason((error as Error).message, header.format, bytes), { cause: error });
   }
+}
+
+/** libvips knows an AVIF by its first brand alone, and none of animations; their first picture is stored as any other. */
+export function forVips(bytes: Buffer, format: string): Buffer {
+  if (format !== 'avif' || starts(bytes, 8, 'avif')) return bytes;
+  const branded = Buffer.from(bytes);
+  branded.write('avif', 8, 'latin1');
+  return branded;
 }
 
 /** Pillow's cmyk2rgb: 255 - k, less its share of each ink. `channels` is 4, or more where the file has others besides. */
@@ -80,7 +88,7 @@ function cmykToRgb(cmyk: Uint8Array, channels: number): Uint8Array {
 /** libvips' message in words for someone who has a folder of images, not a debugger. */
 export function plainReason(message: string, format: string, bytes: Uint8Array): string {
   if (
-    /premature end|unexpected end|end of file|truncated|not enough data/i.test(message) ||
+    /premature end|unexpected end|end of file|truncated|not enough data|got \d+ bytes, expected/i.test(message) ||
     endIsMissing(format, bytes)
   )
     return 'premature end of data';

@@ -34,7 +34,10 @@ function inside(bytes: Uint8Array, parent: { start: number; end: number }, type:
   throw parent.end > bytes.length ? cutShort() : new Error(`not a valid file: its ${type} box is missing`);
 }
 
-/** AVIF or HEIC: size of the primary item (ispe), turned by its irot as decoders do. EXIF orientation is not applied to these. */
+/**
+ * AVIF or HEIC: size of the primary item (ispe), turned by its irot as decoders do. EXIF orientation is not applied to these.
+ * HEIC, which is not decoded, is told even when it is damaged or has no picture by itself; its size is then 0.
+ */
 export function readIsobmff(bytes: Uint8Array): ImageHeader {
   const file = { start: 0, end: bytes.length };
   const ftyp = inside(bytes, file, 'ftyp');
@@ -46,22 +49,31 @@ export function readIsobmff(bytes: Uint8Array): ImageHeader {
       ? 'heic'
       : null;
   if (format === null) throw new Error('not an image: a film or another file made of boxes');
+  try {
+    return { format, orientation: 1, ...primarySize(bytes, file) };
+  } catch (error) {
+    if (format === 'heic') return { format, width: 0, height: 0, orientation: 1 };
+    throw error;
+  }
+}
+
+function primarySize(bytes: Uint8Array, file: { start: number; end: number }): { width: number; height: number } {
   const meta = inside(bytes, file, 'meta');
   const metaContent = { start: meta.start + 4, end: meta.end };
   const pitm = inside(bytes, metaContent, 'pitm');
   const primary = bytes[pitm.start] === 0 ? u16be(bytes, pitm.start + 4) : u32be(bytes, pitm.start + 4);
   const iprp = inside(bytes, metaContent, 'iprp');
   const properties = [...boxes(bytes, ...span(inside(bytes, iprp, 'ipco')))];
-  const header = { format, width: 0, height: 0, orientation: 1 };
+  let [width, height] = [0, 0];
   let turned = false;
   for (const index of propertiesOf(bytes, inside(bytes, iprp, 'ipma'), primary)) {
     const box = properties[index - 1];
     if (box?.type === 'ispe') {
-      header.width = u32be(bytes, box.start + 4);
-      header.height = u32be(bytes, box.start + 8);
+      width = u32be(bytes, box.start + 4);
+      height = u32be(bytes, box.start + 8);
     } else if (box?.type === 'irot') turned = (bytes[box.start]! & 1) === 1;
   }
-  return turned ? { ...header, width: header.height, height: header.width } : header;
+  return turned ? { width: height, height: width } : { width, height };
 }
 
 const span = (box: Box): [number, number] => [box.start, box.end];

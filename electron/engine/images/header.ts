@@ -26,7 +26,8 @@ export const unsupportedReason = (format: string): string | null => UNSUPPORTED[
 /** Throws an Error with a plain reason: 'the file is empty', 'not an image', 'header cut short', ... */
 export function readHeader(bytes: Uint8Array): ImageHeader {
   const header = read(bytes);
-  if (!(header.width > 0 && header.height > 0))
+  // of a format that is not decoded anyway the name is enough
+  if (!(header.width > 0 && header.height > 0) && unsupportedReason(header.format) === null)
     throw new Error(`its header says ${header.width} x ${header.height} pixels`);
   return header.orientation >= 5 ? { ...header, width: header.height, height: header.width } : header;
 }

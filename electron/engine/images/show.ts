@@ -2,7 +2,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { decodeBmp } from './bmp.ts';
-import { plainReason, readImage } from './decode.ts';
+import { forVips, plainReason, readImage } from './decode.ts';
 import { readHeader, unsupportedReason } from './header.ts';
 
 /** Longest edge of a thumbnail, in pixels. */
@@ -51,7 +51,8 @@ async function encode(file: string, finish: (image: Sharp) => Sharp): Promise<Ui
   const unsupported = unsupportedReason(format);
   if (unsupported) throw new Error(unsupported);
   try {
-    if (format !== 'bmp') return await finish(sharp(bytes, { failOn: 'none' }).autoOrient()).toBuffer();
+    if (format !== 'bmp')
+      return await finish(sharp(forVips(bytes, format), { failOn: 'none' }).autoOrient()).toBuffer();
     const { width, height, data } = decodeBmp(bytes);
     return await finish(sharp(data, { raw: { width, height, channels: 3 } })).toBuffer();
   } catch (error) {

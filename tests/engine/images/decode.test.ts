@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeBmp } from '../../../electron/engine/images/bmp.ts';
 import { decodeBytes, decodeRgb } from '../../../electron/engine/images/decode.ts';
+import { writeThumbnail } from '../../../electron/engine/images/show.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 
 let folder = '';
@@ -178,6 +179,17 @@ describe('colour', () => {
   });
 });
 
+it('an animated AVIF gives its first picture, as one that stands still does', async () => {
+  const still = await picture().avif({ effort: 0 }).toBuffer();
+  const animated = Buffer.from(still);
+  animated.write('avis', 8, 'latin1');
+  expect(await decodeBytes(animated)).toEqual(await decodeBytes(still));
+  await writeFile(join(folder, 'moving.avif'), animated);
+  const thumbnail = join(folder, 'moving.webp');
+  await writeThumbnail(join(folder, 'moving.avif'), thumbnail, `${thumbnail}.tmp`);
+  expect(await sharp(thumbnail).metadata()).toMatchObject({ width: 64, height: 32 });
+});
+
 describe('broken files', () => {
   it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'])('%s cut anywhere gives a plain reason', async (format) => {
     const noisy = sharp({
@@ -218,11 +230,16 @@ describe('broken files', () => {
     [
       'photo.heic',
       Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic'), Buffer.alloc(12)]),
-      'its meta box is missing',
+      'HEIC is not supported: convert it to JPEG or PNG',
     ],
   ])('%s: %s', async (name, bytes, reason) => {
     await writeFile(join(folder, name), bytes);
     await expect(decodeRgb(join(folder, name))).rejects.toThrow(reason);
+  });
+
+  it('TIFF that lacks rows is one that is cut', async () => {
+    await expect(decodeBytes(tiff(64, 48).subarray(0, -500))).rejects.toThrow('premature end of data');
+    expect(await decodeBytes(tiff(64, 48))).toMatchObject({ width: 64, height: 48 });
   });
 
   it('files that cannot be read say why, with the code', async () => {
@@ -231,3 +248,37 @@ describe('broken files', () => {
     await expect(decodeRgb(join(folder, 'folder.jpg'))).rejects.toThrow('EISDIR');
   });
 });
+
+/** Uncompressed grey with its directory before its pixels, in strips of 8 rows, as Pillow writes it. */
+function tiff(width: number, height: number): Buffer {
+  const strips = height / 8;
+  const tags = 9;
+  const lists = 8 + 2 + tags * 12 + 4;
+  const pixels = lists + strips * 8;
+  const head = Buffer.alloc(pixels);
+  head.write('II*\0\x08\0\0\0', 'latin1');
+  head.writeUInt16LE(tags, 8);
+  const entries = [
+    [256, width],
+    [257, height],
+    [258, 8],
+    [259, 1],
+    [262, 1],
+    [273, lists],
+    [277, 1],
+    [278, 8],
+    [279, lists + strips * 4],
+  ];
+  for (const [i, [tag, value]] of entries.entries()) {
+    const many = tag === 273 || tag === 279;
+    head.writeUInt16LE(tag!, 10 + i * 12);
+    head.writeUInt16LE(4, 12 + i * 12);
+    head.writeUInt32LE(many ? strips : 1, 14 + i * 12);
+    head.writeUInt32LE(value!, 18 + i * 12);
+  }
+  for (let strip = 0; strip < strips; strip++) {
+    head.writeUInt32LE(pixels + strip * 8 * width, lists + strip * 4);
+    head.writeUInt32LE(8 * width, lists + (strips + strip) * 4);
+  }
+  return Buffer.concat([head, Buffer.alloc(width * height, 99)]);
+}

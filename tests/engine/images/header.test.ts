@@ -114,6 +114,12 @@ describe('readHeader', () => {
     expect(unsupportedReason('jp2')).toContain('JPEG 2000');
   });
 
+  it('knows HEIC by its first box, whatever became of the rest', () => {
+    const whole = heic({ thumbnail: [8, 8], image: [40, 30], irot: 1 });
+    for (const end of [28, 60, whole.length - 1])
+      expect(readHeader(whole.subarray(0, end))).toMatchObject({ format: 'heic', width: 0, height: 0 });
+  });
+
   it.each([
     ['an empty file', Buffer.alloc(0), 'the file is empty'],
     ['text', Buffer.from('This is a letter, not a picture.'), 'not an image'],
@@ -137,8 +143,8 @@ describe('readHeader', () => {
         damaged[end] = (damaged[end]! ^ 0xff) & 0xff;
         for (const broken of [bytes.subarray(0, end), damaged]) {
           try {
-            const { width, height } = readHeader(broken);
-            expect(width > 0 && height > 0).toBe(true);
+            const { format, width, height } = readHeader(broken);
+            expect((width > 0 && height > 0) || format === 'heic').toBe(true);
           } catch (error) {
             expect((error as Error).constructor).toBe(Error);
             expect((error as Error).message).toMatch(/cut short|not an? |empty|its header says/);
