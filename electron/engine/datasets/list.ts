@@ -1,18 +1,18 @@
 // Reads a CSV or JSON list of path,label[,split]: which files a dataset has and what they are called.
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { LabError, type Split } from '../../../shared/contract.ts';
 import { fsReason } from './fs-reason.ts';
 import { className, splitNamed } from './layout.ts';
+import { type Encoding, encodingOf, textOf } from './list-text.ts';
 
 /** One file as the list names it. `fault` says why the row itself cannot be used; the file is then not read. */
 export type ListEntry = { path: string; label: string | null; split: Split | null; fault: string | null };
 
 export type FileList = {
   entries: ListEntry[];
-  /** Rows that were passed over, in words: a file named twice. */
+  /** In words: rows that were passed over, as a file named twice is; an encoding that was guessed. */
   notes: string[];
 };
 
@@ -30,11 +30,16 @@ export const isListName = (file: string): boolean => /\.(csv|tsv|json)$/i.test(f
  * list as a whole; a single bad row is an entry with its fault.
  */
 export async function readList(file: string, root: string): Promise<FileList> {
-  const rows = /\.json$/i.test(file) ? await jsonRows(file) : await csvRows(file);
+  const encoding = await encodingOf(file).catch((error: unknown) => {
+    throw new LabError('bad-request', `${file} cannot be read: ${fsReason(error)}.`, { cause: error });
+  });
+  const rows = /\.json$/i.test(file) ? await jsonRows(file, encoding) : await csvRows(file, encoding);
   if (rows.length === 0)
     throw new LabError('bad-request', `${file} lists no files. It needs rows of path,label or path,label,split.`);
   const seen = new Map<string, { entry: ListEntry; at: string }>();
   const notes: string[] = [];
+  if (encoding === 'windows-1252')
+    notes.push(`${file} is not UTF-8 and was read as Windows-1252. If names look wrong, save it as UTF-8.`);
   for (const row of rows) {
     const entry = toEntry(row, root);
     const first = seen.get(entry.path);
@@ -70,15 +75,14 @@ function insideRoot(given: string, root: string): string | null {
   return path.sep === '\\' ? relative.replaceAll('\\', '/') : relative;
 }
 
-async function csvRows(file: string): Promise<RawRow[]> {
+async function csvRows(file: string, encoding: Encoding): Promise<RawRow[]> {
   const rows: RawRow[] = [];
   let columns: Columns | null = null;
-  const parser = createReadStream(file)
+  const parser = Readable.from(textOf(file, encoding))
     .on('error', (error) => parser.destroy(error))
     .pipe(
       parse({
-        bom: true,
-        delimiter: await delimiterOf(file),
+        delimiter: await delimiterOf(file, encoding),
         relax_column_count: true,
         skip_empty_lines: true,
         info: true,
@@ -108,14 +112,13 @@ async function csvRows(file: string): Promise<RawRow[]> {
 }
 
 /** The comma, unless the first line has none but has tabs or semicolons, as spreadsheets of some countries write. */
-async function delimiterOf(file: string): Promise<string> {
+async function delimiterOf(file: string, encoding: Encoding): Promise<string> {
   let head = '';
-  try {
-    for await (const chunk of createReadStream(file, { encoding: 'utf8', end: 4095 })) head += chunk;
-  } catch (error) {
-    throw new LabError('bad-request', `${file} cannot be read: ${fsReason(error)}.`, { cause: error });
+  for await (const text of textOf(file, encoding)) {
+    head += text;
+    if (/[\r\n]/.test(head) || head.length > 4096) break;
   }
-  const line = head.split(/\r?\n/, 1)[0]!;
+  const line = head.split(/[\r\n]/, 1)[0]!;
   if (line.includes(',')) return ',';
   return line.includes('\t') ? '\t' : line.includes(';') ? ';' : ',';
 }
@@ -135,10 +138,12 @@ function headerColumns(record: string[], file: string): Columns | null {
 }
 
 /** [{path, label, split}], {"images": [...]} or {path: label}. */
-async function jsonRows(file: string): Promise<RawRow[]> {
+async function jsonRows(file: string, encoding: Encoding): Promise<RawRow[]> {
   let value: unknown;
   try {
-    value = JSON.parse((await readFile(file, 'utf8')).replace(/^\uFEFF/, ''));
+    let text = '';
+    for await (const piece of textOf(file, encoding)) text += piece;
+    value = JSON.parse(text);
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ? fsReason(error) : (error as Error).message;
     throw new LabError('bad-request', `${file} cannot be read as JSON: ${why}.`, { cause: error });

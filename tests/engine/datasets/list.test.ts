@@ -29,6 +29,27 @@ test('CSV with a byte order mark, CRLF, quotes, and columns in any order', async
   ]);
 });
 
+test('lists of other encodings: UTF-16 by its mark, Windows-1252 with a note', async () => {
+  const csv = 'path;label\r\ncafé.jpg;Häuser\r\n2.jpg;Straße\r\n';
+  const labels = async (name: string, content: Buffer) => {
+    const { entries, notes } = await read(name, content);
+    return { rows: entries.map((entry) => [entry.path, entry.label]), notes };
+  };
+  const rows = [
+    ['café.jpg', 'Häuser'],
+    ['2.jpg', 'Straße'],
+  ];
+  expect(await labels('16.csv', Buffer.from(`\ufeff${csv}`, 'utf16le'))).toEqual({ rows, notes: [] });
+  expect(await labels('16be.csv', Buffer.from(`\ufeff${csv}`, 'utf16le').swap16())).toEqual({ rows, notes: [] });
+  expect(await labels('ansi.csv', Buffer.from(csv, 'latin1'))).toEqual({
+    rows,
+    notes: [expect.stringMatching(/not UTF-8 and was read as Windows-1252/)],
+  });
+  const json = JSON.stringify(Object.fromEntries(rows));
+  expect((await labels('16.json', Buffer.from(`\ufeff${json}`, 'utf16le'))).rows).toEqual(rows);
+  expect((await labels('ansi.json', Buffer.from(json, 'latin1'))).rows).toEqual(rows);
+});
+
 test('CSV without a header is path,label,split', async () => {
   const { entries } = await read('a.csv', 'x/1.jpg,cat\nx/2.jpg,dog,test\n');
   expect(entries.map(({ path: at, label, split }) => [at, label, split])).toEqual([
