@@ -1,5 +1,5 @@
 // Opens the lab's SQLite files: WAL, foreign keys, numbered migrations, and one owner per data folder.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { LabError } from '../../../shared/contract.ts';
@@ -28,20 +28,33 @@ async function loadSqlite() {
   return (await import('better-sqlite3')).default;
 }
 
+const isDamage = (error: unknown): boolean =>
+  /^SQLITE_(CORRUPT|NOTADB)/.test(String((error as { code?: unknown }).code ?? ''));
+
 /**
- * Opens (and migrates) lab.sqlite. Throws `conflict` when the file was written by a newer lab.
+ * Opens (and migrates) lab.sqlite. Throws `conflict` when the file was written by a newer lab, `bad-request` when it is damaged.
  */
 export async function openDatabase(file: string): Promise<Database> {
   const Sqlite = await loadSqlite();
   mkdirSync(path.dirname(file), { recursive: true });
   const db = new Sqlite(file);
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = NORMAL');
-  db.pragma('foreign_keys = ON');
-  db.pragma('busy_timeout = 5000');
-  db.pragma('cache_size = -65536'); // 64 MB: the indexes of 100,000 items stay in memory
-  migrate(db, file);
-  return db;
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('foreign_keys = ON');
+    db.pragma('busy_timeout = 5000');
+    db.pragma('cache_size = -65536'); // 64 MB: the indexes of 100,000 items stay in memory
+    migrate(db, file);
+    return db;
+  } catch (error) {
+    db.close();
+    if (!isDamage(error)) throw error;
+    throw new LabError(
+      'bad-request',
+      `${file} is damaged (${(error as Error).message}). It holds datasets, labels and comparisons; images and models lie elsewhere and are untouched. Put a copy of it back, or move it away to begin with an empty lab.`,
+      { cause: error },
+    );
+  }
 }
 
 export function migrate(db: Database, file: string): void {
@@ -62,19 +75,33 @@ export function migrate(db: Database, file: string): void {
 export async function openCache(file: string): Promise<Database> {
   const Sqlite = await loadSqlite();
   mkdirSync(path.dirname(file), { recursive: true });
-  const open = () => {
+  // This file goes when the last owner closes. After a crash all pages are looked at once: the cache is not synchronised, so that
+  // a power cut may have left anything in them.
+  const crashed = existsSync(`${file}-wal`);
+  const open = (): Database | null => {
     const db = new Sqlite(file);
-    db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = OFF');
-    db.exec(CACHE_SCHEMA);
-    return db;
+    try {
+      db.pragma('journal_mode = WAL');
+      db.pragma('synchronous = OFF');
+      db.exec(CACHE_SCHEMA);
+      if (!crashed || db.pragma('quick_check(1)', { simple: true }) === 'ok') return db;
+    } catch (error) {
+      db.close();
+      if (isDamage(error)) return null;
+      throw error; // a full disk, say: nothing is wrong with what is there
+    }
+    db.close();
+    return null;
   };
-  try {
-    return open();
-  } catch {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
-    return open();
-  }
+  const usable = open();
+  if (usable) return usable;
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  const fresh = open();
+  if (fresh) return fresh;
+  throw new LabError(
+    'bad-request',
+    `The cache ${file} is damaged, and so is a new one in its place. Is its disk failing?`,
+  );
 }
 
 export type Owner = { pid: number; host: string; since: string; url?: string };

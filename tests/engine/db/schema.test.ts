@@ -1,5 +1,5 @@
 // The schema, its migrations, the indexes the screens lean on, and who owns a data folder.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Database } from 'better-sqlite3';
@@ -100,8 +100,46 @@ test('the counts and a page of a large grid come from indexes', () => {
   );
 });
 
+test('a damaged lab.sqlite is named, with what is not lost', async () => {
+  const file = path.join(dir, 'broken.sqlite');
+  writeFileSync(file, 'this is no database, but long enough to be looked at as one'.repeat(50));
+  await expect(openDatabase(file)).rejects.toMatchObject({
+    name: 'LabError',
+    message: expect.stringMatching(/broken\.sqlite is damaged.*images and models.*move it away/),
+  });
+});
+
+test('pages of the cache that a power cut spoilt are found at the next start', async () => {
+  const file = path.join(dir, 'cache.sqlite');
+  const before = await openCache(file);
+  const put = before.prepare('INSERT INTO feature (model, hash, vector) VALUES (?, ?, ?)');
+  for (let i = 0; i < 200; i++) put.run('m', `h${i}`, Buffer.alloc(1000, i));
+  before.close();
+  const again = await openCache(file);
+  expect(again.prepare('SELECT count(*) FROM feature').pluck().get()).toBe(200);
+  again.close();
+  const bytes = readFileSync(file);
+  bytes.fill(0xa5, 4096 * 3);
+  writeFileSync(file, bytes);
+  writeFileSync(`${file}-wal`, ''); // what an end without closing leaves
+  const after = await openCache(file);
+  expect(after.prepare('SELECT count(*) FROM feature').pluck().get()).toBe(0);
+  after.close();
+});
+
+test('a cache that cannot be opened now is not thrown away', async () => {
+  const file = path.join(dir, 'cache.sqlite');
+  const owner = await openCache(file);
+  owner.prepare('INSERT INTO feature (model, hash, vector) VALUES (?, ?, ?)').run('m', 'h', Buffer.alloc(4));
+  owner.pragma('journal_mode = DELETE');
+  owner.exec('BEGIN EXCLUSIVE');
+  await expect(openCache(file)).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+  owner.exec('COMMIT');
+  expect(owner.prepare('SELECT count(*) FROM feature').pluck().get()).toBe(1);
+  owner.close();
+});
+
 test('a damaged cache is thrown away and made anew', async () => {
-  const { writeFileSync } = await import('node:fs');
   const file = path.join(dir, 'cache.sqlite');
   writeFileSync(file, 'this is no database, but long enough to be looked at as one'.repeat(50));
   const cache = await openCache(file);
