@@ -1,7 +1,7 @@
 // The corner of a pane of curves: save what is drawn as one SVG, or every value as CSV.
 import { Download } from 'lucide-react';
 import { saveText } from '../host.ts';
-import { Menu } from '../ui/controls.tsx';
+import { Menu } from '../ui/Menu.tsx';
 import type { CurveChartProps } from './CurveChart.tsx';
 import { curvesCsv, curvesSvg } from './curve-files.ts';
 

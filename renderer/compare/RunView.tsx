@@ -113,6 +113,7 @@ function exportAction(info: ComparisonInfo): Action {
   const base = info.datasetName.replace(/[^\p{L}\p{N}._-]+/gu, '-');
   return {
     label: 'Export',
+    keys: 'E',
     icon: <Download size={14} />,
     menu: EXPORTS.map((name) => ({
       label: EXPORT_NAMES[name],
@@ -125,6 +126,7 @@ function exportAction(info: ComparisonInfo): Action {
 function overlayAction(overlays: ReturnType<typeof useOverlays>): Action {
   return {
     label: 'Overlay a run',
+    keys: 'O',
     icon: <Layers size={14} />,
     menu:
       overlays.possible.length === 0

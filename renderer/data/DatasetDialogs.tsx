@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Dataset } from '../../shared/contract.ts';
 import { useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Labelled, NumberField, Segments, TextField } from '../ui/controls.tsx';
-import { Confirm, Dialog } from '../ui/Dialog.tsx';
+import { Confirm, DIALOG_FOCUS, Dialog } from '../ui/Dialog.tsx';
 import { plural } from '../ui/format.ts';
 
 type Props = { dataset: Dataset; onClose(): void };
@@ -33,7 +33,13 @@ export function RenameDialog({ dataset, onClose }: Props) {
         }}
       >
         <Labelled label="Name" hint="The folder keeps its own name.">
-          <TextField label="Name" value={name} onValue={setName} autoFocus onFocus={(event) => event.target.select()} />
+          <TextField
+            label="Name"
+            value={name}
+            onValue={setName}
+            {...DIALOG_FOCUS}
+            onFocus={(event) => event.target.select()}
+          />
         </Labelled>
       </form>
       <ErrorNote error={rename.error} />

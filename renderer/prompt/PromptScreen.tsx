@@ -98,6 +98,7 @@ function Captions({ dataset, datasets, model, models }: CaptionsProps) {
         },
         {
           label: 'Use in a comparison',
+          keys: 'C',
           primary: true,
           disabled: usable(draft.now).templates.length === 0 ? 'There is no template with {} in it.' : undefined,
           run: use,

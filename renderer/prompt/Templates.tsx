@@ -3,8 +3,9 @@ import { Plus, X } from 'lucide-react';
 import { type KeyboardEvent, useRef } from 'react';
 import { useCall } from '../lab.ts';
 import { templateProblem } from '../ui/captions.ts';
-import { Button, IconButton, Menu, TextField } from '../ui/controls.tsx';
+import { Button, IconButton, TextField } from '../ui/controls.tsx';
 import { plural } from '../ui/format.ts';
+import { Menu } from '../ui/Menu.tsx';
 import { addedAfter, type Draft, edit, removedAt, withTemplate } from './drafts.ts';
 
 type Props = { draft: Draft; change(next: (before: Draft) => Draft): void };

@@ -1,7 +1,13 @@
 // A question that must be answered before going on: rare, small, closed by Esc, focus returns to where it came from.
 import { Dialog as BaseDialog } from '@base-ui/react/dialog';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { Button, ErrorNote } from './controls.tsx';
+
+/**
+ * Put on the control of a dialog that has the focus first. The browser's own autofocus would come before the dialog has noted
+ * where the focus was, and it would not find its way back.
+ */
+export const DIALOG_FOCUS = { 'data-dialog-focus': '' };
 
 type DialogProps = {
   open: boolean;
@@ -13,11 +19,13 @@ type DialogProps = {
 };
 
 export function Dialog({ open, onClose, title, children, foot, wide = false }: DialogProps) {
+  const popup = useRef<HTMLDivElement>(null);
+  const first = () => popup.current?.querySelector<HTMLElement>('[data-dialog-focus]') ?? true;
   return (
     <BaseDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <BaseDialog.Portal>
         <BaseDialog.Backdrop className="backdrop" />
-        <BaseDialog.Popup className={wide ? 'dialog wide' : 'dialog'}>
+        <BaseDialog.Popup ref={popup} initialFocus={first} className={wide ? 'dialog wide' : 'dialog'}>
           <BaseDialog.Title>{title}</BaseDialog.Title>
           {children}
           {foot && <div className="dialog-foot">{foot}</div>}

@@ -3,7 +3,7 @@ import { FolderPlus } from 'lucide-react';
 import { isActive, useCall, useJobs } from '../lab.ts';
 import { Button, Empty, ErrorNote } from './controls.tsx';
 import { GetModel } from './GetModel.tsx';
-import { useImport } from './importing.ts';
+import { IMPORTING, useImport } from './importing.ts';
 import { JobProgress } from './JobProgress.tsx';
 
 /** The catalog's first choice for a newcomer. */
@@ -20,7 +20,7 @@ export function FirstStepButtons() {
         <Button
           kind="primary"
           icon={<FolderPlus size={14} />}
-          disabled={own.busy}
+          disabled={own.busy && IMPORTING}
           onClick={() => own.start({ thenCompare: true })}
         >
           Use your own folder

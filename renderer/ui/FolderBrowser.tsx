@@ -4,7 +4,7 @@ import { type KeyboardEvent, useState } from 'react';
 import { type FolderRequest, folderRequest } from '../host.ts';
 import { useCall } from '../lab.ts';
 import { Button, ErrorNote, Note, TextField } from './controls.tsx';
-import { Dialog } from './Dialog.tsx';
+import { DIALOG_FOCUS, Dialog } from './Dialog.tsx';
 import { plural } from './format.ts';
 import { useStore } from './store.ts';
 
@@ -17,13 +17,20 @@ function Browser({ request }: { request: FolderRequest }) {
   const [path, setPath] = useState<string | null>(null);
   const [typed, setTyped] = useState<string | null>(null);
   const listing = useCall('folder.list', { path, files: request.files !== null }, { keep: true });
-  const here = listing.data?.path ?? path ?? '';
+  // A path that does not exist says so over the last folder that did, which stays as it was.
+  const [last, setLast] = useState(listing.data);
+  if (listing.data && listing.data !== last) {
+    setLast(listing.data);
+    setTyped(null);
+  }
+  const here = last?.path ?? '';
   const choice = typed?.trim() || here;
+  const refused = listing.error !== null && request.files === null && typed?.trim() === path;
   const open = (next: string) => {
     setTyped(null);
     setPath(next);
   };
-  const entries = (listing.data?.entries ?? []).filter(
+  const entries = (last?.entries ?? []).filter(
     (entry) => entry.folder || request.files?.some((extension) => entry.name.toLowerCase().endsWith(`.${extension}`)),
   );
   return (
@@ -37,7 +44,7 @@ function Browser({ request }: { request: FolderRequest }) {
           <span className="clip path muted">{choice}</span>
           <span className="spacer" />
           <Button onClick={() => request.answer(null)}>Cancel</Button>
-          <Button kind="primary" disabled={choice === ''} onClick={() => request.answer(choice)}>
+          <Button kind="primary" disabled={choice === '' || refused} onClick={() => request.answer(choice)}>
             {typed?.trim() ? 'Use this path' : 'Use this folder'}
           </Button>
         </>
@@ -47,8 +54,8 @@ function Browser({ request }: { request: FolderRequest }) {
       <div className="row">
         <Button
           icon={<FolderUp size={14} />}
-          disabled={!listing.data?.parent}
-          onClick={() => listing.data?.parent && open(listing.data.parent)}
+          disabled={!last?.parent}
+          onClick={() => last?.parent && open(last.parent)}
         >
           Up
         </Button>
@@ -56,7 +63,8 @@ function Browser({ request }: { request: FolderRequest }) {
           className="row grow"
           onSubmit={(event) => {
             event.preventDefault();
-            if (typed?.trim()) open(typed.trim());
+            // It stays in the field until the folder is there.
+            if (typed?.trim()) setPath(typed.trim());
           }}
         >
           <TextField
@@ -64,7 +72,7 @@ function Browser({ request }: { request: FolderRequest }) {
             mono
             value={typed ?? here}
             onValue={setTyped}
-            autoFocus
+            {...DIALOG_FOCUS}
             // The first listing writes into the field: what is pasted at that moment must not end up behind it.
             readOnly={listing.isPending}
           />
@@ -73,7 +81,7 @@ function Browser({ request }: { request: FolderRequest }) {
       <ErrorNote error={listing.error} />
       <div className="folders">
         <ul aria-label="Places" className="places">
-          {(listing.data?.places ?? []).map((each) => (
+          {(last?.places ?? []).map((each) => (
             <li key={each.path}>
               <button type="button" className="option" onClick={() => open(each.path)}>
                 {each.name}
@@ -98,7 +106,7 @@ function Browser({ request }: { request: FolderRequest }) {
               </button>
             </li>
           ))}
-          {listing.data && entries.length === 0 && <li className="muted pad">No folders here.</li>}
+          {last && entries.length === 0 && <li className="muted pad">No folders here.</li>}
         </ul>
       </div>
     </Dialog>

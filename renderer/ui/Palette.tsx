@@ -71,7 +71,7 @@ export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
 }
 
 function useEntries(): Entry[] {
-  const bindings = useBindings().filter((each) => !each.told);
+  const bindings = useBindings().filter((each) => !each.told && !each.opens);
   const datasets = useCall('dataset.list', {}).data ?? [];
   const models = useCall('model.list', {}).data ?? [];
   const comparisons = useCall('compare.list', {}).data ?? [];

@@ -1,10 +1,11 @@
 // A screen gives its crumbs, at most three actions, its body and its right panel; the frame puts them in their places.
 import { ChevronDown } from 'lucide-react';
-import { type CSSProperties, Fragment, type ReactNode, useEffect } from 'react';
-import { Button, Menu, type MenuItem } from './controls.tsx';
+import { type CSSProperties, Fragment, type ReactNode, useEffect, useState } from 'react';
+import { Button, Kbd } from './controls.tsx';
 import { rescueFocus } from './focus.ts';
-import { useKeys } from './keys.ts';
+import { type KeyBinding, useKeys } from './keys.ts';
 import { Logo } from './Logo.tsx';
+import { Menu, type MenuItem } from './Menu.tsx';
 
 export type Action = {
   label: string;
@@ -14,7 +15,7 @@ export type Action = {
   /** A string says why not. */
   disabled?: boolean | string | undefined;
   run?: () => void;
-  /** A list of actions instead of `run`. */
+  /** A list of actions instead of `run`; `keys` opens it. */
   menu?: MenuItem[];
 };
 
@@ -34,15 +35,8 @@ type ScreenProps = {
 };
 
 export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, children }: ScreenProps) {
-  useKeys(
-    actions.map((each) => ({
-      label: each.label,
-      group: label,
-      disabled: Boolean(each.disabled) || !each.run,
-      run: () => each.run?.(),
-      ...(each.keys ? { keys: each.keys } : {}),
-    })),
-  );
+  const [menu, setMenu] = useState<string | null>(null);
+  useKeys(actions.flatMap((action) => bindingsOf(action, label, setMenu)));
   // Going to a screen puts the focus in it, and what vanishes from it leaves the focus there.
   useEffect(rescueFocus);
   return (
@@ -72,10 +66,13 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
             <Menu
               key={action.label}
               label={action.label}
+              open={menu === action.label}
+              onOpen={(open) => setMenu(open ? action.label : null)}
               trigger={
                 <>
                   {action.icon}
                   {action.label}
+                  {action.keys && <Kbd keys={action.keys} />}
                   <ChevronDown size={14} />
                 </>
               }
@@ -86,7 +83,7 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
               key={action.label}
               kind={action.primary ? 'primary' : 'normal'}
               icon={action.icon}
-              disabled={action.disabled}
+              disabled={action.disabled ?? false}
               keys={action.keys}
               onClick={() => action.run?.()}
             >
@@ -110,4 +107,22 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
       </main>
     </Fragment>
   );
+}
+
+/** An action is one binding; a list is one that opens it, and for the palette one for each entry that has no key of its own. */
+function bindingsOf(action: Action, group: string, open: (label: string) => void): KeyBinding[] {
+  const { label, menu, run } = action;
+  const off = Boolean(action.disabled);
+  const keys = action.keys ? { keys: action.keys } : {};
+  if (!menu) return [{ label, group, ...keys, disabled: off || !run, run: () => run?.() }];
+  const entries = menu.filter((item) => !item.keys);
+  return [
+    ...(action.keys ? [{ label, group, ...keys, disabled: off, opens: true, run: () => open(label) }] : []),
+    ...entries.map((item) => ({
+      label: `${label}: ${item.label}`,
+      group,
+      disabled: off || Boolean(item.disabled),
+      run: item.run,
+    })),
+  ];
 }

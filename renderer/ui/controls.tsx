@@ -1,23 +1,24 @@
 // The kit: buttons, fields, lists and notes over Base UI, with our looks (style/controls.css). Every control has a name.
 import { Button as BaseButton } from '@base-ui/react/button';
 import { Checkbox } from '@base-ui/react/checkbox';
-import { Menu as BaseMenu } from '@base-ui/react/menu';
 import { NumberField as BaseNumberField } from '@base-ui/react/number-field';
 import { Select as BaseSelect } from '@base-ui/react/select';
 import { Toggle } from '@base-ui/react/toggle';
 import { ToggleGroup } from '@base-ui/react/toggle-group';
 import { Tooltip } from '@base-ui/react/tooltip';
 import { AlertTriangle, Check, ChevronDown, CircleX, Info, Minus, Plus, X } from 'lucide-react';
-import { type ComponentProps, Fragment, type ReactElement, type ReactNode, useId } from 'react';
+import { type ComponentProps, type ReactElement, type ReactNode, useId, useState } from 'react';
 import { errorText } from '../lab.ts';
 import { keyText } from './keys.ts';
 
 export const Kbd = ({ keys }: { keys: string }) => <kbd>{keyText(keys)}</kbd>;
 
-/** A hint on hover and focus, for the control given as the only child. Never the only place of a meaning. */
-export function Hint({ text, keys, children }: { text: ReactNode; keys?: string | undefined; children: ReactElement }) {
+type HintProps = { text: ReactNode; keys?: string | undefined; children: ReactElement };
+
+/** A hint on hover and focus, for the control given as the only child; null: none now. Never the only place of a meaning. */
+export function Hint({ text, keys, children }: HintProps) {
   return (
-    <Tooltip.Root>
+    <Tooltip.Root disabled={text === null}>
       <Tooltip.Trigger render={children as ReactElement<Record<string, unknown>>} delay={400} />
       <Tooltip.Portal>
         <Tooltip.Positioner sideOffset={6} className="positioner">
@@ -42,6 +43,8 @@ type ButtonProps = Omit<ComponentProps<typeof BaseButton>, 'className' | 'disabl
 
 export function Button({ kind = 'normal', size = 'normal', icon, keys, disabled, children, ...rest }: ButtonProps) {
   const reason = typeof disabled === 'string' ? disabled : null;
+  // A button that was pressed is disabled while that works: it keeps the focus, so that keys go on from there.
+  const [held, setHeld] = useState(false);
   const names = ['btn', kind === 'normal' ? '' : kind, size === 'small' ? 'small' : ''].join(' ').trim();
   const button = (
     <BaseButton
@@ -49,7 +52,15 @@ export function Button({ kind = 'normal', size = 'normal', icon, keys, disabled,
       {...rest}
       className={names}
       disabled={Boolean(disabled)}
-      focusableWhenDisabled={reason !== null}
+      focusableWhenDisabled={reason !== null || held}
+      onFocus={(event) => {
+        setHeld(true);
+        rest.onFocus?.(event);
+      }}
+      onBlur={(event) => {
+        setHeld(false);
+        rest.onBlur?.(event);
+      }}
       {...(reason ? { 'aria-description': reason } : {})}
     >
       {icon}
@@ -57,7 +68,8 @@ export function Button({ kind = 'normal', size = 'normal', icon, keys, disabled,
       {keys && <Kbd keys={keys} />}
     </BaseButton>
   );
-  return reason ? <Hint text={reason}>{button}</Hint> : button;
+  // One that may be disabled is always wrapped: a button that moved in the tree would lose the focus.
+  return disabled === undefined ? button : <Hint text={reason}>{button}</Hint>;
 }
 
 /** A button that is only a picture: `label` is its name and its hint. */
@@ -276,47 +288,6 @@ export function CheckField({
       </Checkbox.Root>
       <label htmlFor={id}>{children}</label>
     </span>
-  );
-}
-
-export type MenuItem = {
-  label: string;
-  keys?: string | undefined;
-  run(): void;
-  disabled?: boolean;
-  danger?: boolean;
-  /** A line above it: another kind of action begins. */
-  apart?: boolean;
-};
-
-/** Actions behind one button. */
-export function Menu({ label, trigger, items }: { label: string; trigger: ReactNode; items: MenuItem[] }) {
-  return (
-    <BaseMenu.Root modal={false}>
-      <BaseMenu.Trigger className="btn" aria-label={label}>
-        {trigger}
-      </BaseMenu.Trigger>
-      <BaseMenu.Portal>
-        <BaseMenu.Positioner className="positioner" sideOffset={4} align="end">
-          <BaseMenu.Popup className="popup">
-            {items.map((item) => (
-              <Fragment key={item.label}>
-                {item.apart && <BaseMenu.Separator className="menu-line" />}
-                <BaseMenu.Item
-                  className={item.danger ? 'option bad' : 'option'}
-                  disabled={item.disabled ?? false}
-                  onClick={item.run}
-                >
-                  {item.label}
-                  <span className="spacer" />
-                  {item.keys && <Kbd keys={item.keys} />}
-                </BaseMenu.Item>
-              </Fragment>
-            ))}
-          </BaseMenu.Popup>
-        </BaseMenu.Positioner>
-      </BaseMenu.Portal>
-    </BaseMenu.Root>
   );
 }
 

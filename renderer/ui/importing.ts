@@ -47,6 +47,9 @@ async function compareWhenImported(datasetId: number, jobId: number): Promise<vo
   }
 }
 
+/** Why its button cannot be pressed meanwhile: one with a reason can be given the focus back when the choice is made. */
+export const IMPORTING = 'A folder is being chosen or imported.';
+
 /** An import for a button: `error` is shown where the button is. */
 export function useImport() {
   const [busy, setBusy] = useState(false);

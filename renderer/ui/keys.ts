@@ -14,6 +14,8 @@ export type KeyBinding = {
   disabled?: boolean;
   /** Only told in the sheet; the component that has the focus answers the key itself. */
   told?: boolean;
+  /** Opens a list; the palette has the list's own entries instead. */
+  opens?: boolean;
 };
 
 type Entry = { id: number; bindings: KeyBinding[] };
@@ -74,7 +76,8 @@ function handle(event: KeyboardEvent): void {
   const plain = !(event.ctrlKey || event.metaKey || event.altKey);
   if (plain && ownsPlainKeys(event.target)) return;
   if (/^( |Enter)$/.test(event.key) && event.target instanceof Element && event.target.closest(PRESSED)) return;
-  const open = document.querySelector('[role=dialog], [role=alertdialog]') !== null;
+  // One that is fading out is finished.
+  const open = document.querySelector(':is([role=dialog], [role=alertdialog]):not([data-closed])') !== null;
   for (const { bindings } of [...entries.get()].reverse()) {
     const hit = bindings.find((each) => each.keys && !each.told && !each.disabled && matches(each.keys, event));
     if (!hit) continue;

@@ -28,6 +28,22 @@ export const dataScreen = (page: Page) => {
   };
 };
 
+/** The browser host's dialog for choosing a folder of the engine's machine. */
+export const folderBrowser = (page: Page) => {
+  const dialog = page.getByRole('dialog');
+  const field = dialog.getByRole('textbox', { name: 'Path' });
+  return {
+    dialog,
+    path: field,
+    entries: dialog.getByRole('list', { name: /^In / }).getByRole('listitem'),
+    use: dialog.getByRole('button', { name: /^Use this/ }),
+    async open(folder: string): Promise<void> {
+      await field.fill(folder);
+      await field.press('Enter');
+    },
+  };
+};
+
 /** Imports a folder through the menu and waits until everything about it is known. */
 export async function importFolder(lab: Lab, folder: string): Promise<void> {
   await frame(lab.page).goTo('Data');

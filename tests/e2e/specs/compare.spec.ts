@@ -90,14 +90,23 @@ test('every export is there, runs overlay, and a run can be deleted', async ({ l
     expect(got.ok, name).toBe(true);
     expect(got.start.length, name).toBeGreaterThan(0);
   }
-  await lab.page.getByRole('button', { name: 'Export' }).click();
+  // By key: the menu takes the focus and gives it to its button, though that had not been pressed.
+  await lab.page.keyboard.press('e');
   await expect(lab.page.getByRole('menuitem')).toHaveCount(EXPORTS.length);
   await lab.page.keyboard.press('Escape');
+  await expect(lab.page.getByRole('menuitem')).toHaveCount(0);
+  await expect(lab.page.getByRole('button', { name: 'Export' })).toBeFocused();
+  // The palette has what is in the menu.
+  await lab.page.keyboard.press('Control+k');
+  await lab.page.keyboard.type('chart, svg');
+  await expect(lab.page.getByRole('option', { name: /^Export: Chart, SVG/ })).toBeVisible();
+  await lab.page.keyboard.press('Escape');
+  await expect(lab.page.getByRole('dialog')).toHaveCount(0);
 
   const single = (await compare.marks()).length;
   await lab.page.keyboard.press('n');
   await startRun(lab, 1);
-  await lab.page.getByRole('button', { name: 'Overlay a run' }).click();
+  await lab.page.keyboard.press('o');
   await lab.page.getByRole('menuitem', { name: /^Add run 1/ }).click();
   await expect.poll(async () => (await compare.marks()).length).toBe(2 * single);
   await expect(compare.chart).toContainText('run 1');

@@ -3,7 +3,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { addBroken, addCopy, drawFolder, drawMany } from '../images.ts';
 import { expect, test } from '../launch.ts';
-import { dataScreen, importFolder } from '../pages/data.ts';
+import { dataScreen, folderBrowser, importFolder } from '../pages/data.ts';
 import { frame } from '../pages/frame.ts';
 
 const CLASSES = ['red fox', 'tree_frog', 'whale'];
@@ -59,6 +59,34 @@ test('the grid by keys: arrows, ends, the large view, and the focus comes back',
   await expect(data.selected).toHaveAttribute('aria-posinset', '2');
 });
 
+test('the folder browser keeps its place when a path is mistyped, and gives the focus back', async ({ lab }) => {
+  // In the window the system's dialog chooses.
+  if (lab.host === 'electron') return;
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 4);
+  await frame(lab.page).goTo('Compare');
+  const own = lab.page.getByRole('button', { name: 'Use your own folder' });
+  await own.click();
+  const browser = folderBrowser(lab.page);
+  await browser.open(folder);
+  await expect(browser.entries).toHaveText(CLASSES.map((name) => new RegExp(`^${name}`)));
+  await browser.open(`${folder}-missing`);
+  await expect(browser.dialog).toContainText('There is no folder');
+  await expect(browser.path).toHaveValue(`${folder}-missing`);
+  await expect(browser.entries).toHaveCount(CLASSES.length);
+  await expect(browser.use).toBeDisabled();
+  await browser.dialog.getByRole('button', { name: 'tree_frog' }).click();
+  await expect(browser.path).toHaveValue(path.join(folder, 'tree_frog'));
+  await expect(browser.use).toBeEnabled();
+  await lab.page.keyboard.press('Escape');
+  await expect(own).toBeFocused();
+  // A key pressed while the dialog fades out is not lost.
+  await own.press('Enter');
+  await expect(browser.dialog).toBeVisible();
+  await lab.page.keyboard.press('Escape');
+  await lab.page.keyboard.press('Control+k');
+  await expect(lab.page.getByRole('combobox', { name: /^Go to a screen/ })).toBeVisible();
+});
+
 test('thousands of files: few tiles exist, none stays blank', async ({ lab }) => {
   const folder = await drawMany(path.join(lab.dir, 'many'), 3000);
   await importFolder(lab, folder);
@@ -95,6 +123,11 @@ test('another split, another name, a file more, a folder moved, and off the list
   await expect(data.details).toContainText('drawn per class, seed 3, 40 % test');
   await expect(data.details).toContainText(/test\s*12/);
 
+  await data.grid.focus();
+  await page.keyboard.press('F2');
+  await expect(page.getByRole('textbox', { name: 'Name' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(data.grid, 'a dialog opened by a key gives the focus back').toBeFocused();
   await data.choose('Rename');
   await page.getByRole('textbox', { name: 'Name' }).fill('beasts');
   await page.keyboard.press('Enter');

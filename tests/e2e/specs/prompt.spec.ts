@@ -59,13 +59,18 @@ test.describe('with one', () => {
     await expect(page.getByRole('textbox', { name: 'Words for teal' })).toHaveValue('dark green');
 
     // The best subset is chosen on train; the test is measured when asked, and counted.
-    await page.getByRole('button', { name: 'Choose best subset on train' }).click();
+    const choose = page.getByRole('button', { name: 'Choose best subset on train' });
+    await choose.focus();
+    await page.keyboard.press('Enter');
     await expect(page.getByRole('list', { name: 'Steps of the choice' }).getByRole('listitem').first()).toBeVisible();
+    await expect(choose, 'a button that was disabled while it worked').toBeFocused();
     const details = page.getByRole('region', { name: 'Templates and test' });
     await expect(details).toContainText('Not looked at yet');
-    await page.getByRole('button', { name: 'Measure on test' }).click();
+    const measure = page.getByRole('button', { name: 'Measure on test' });
+    await measure.click();
     await expect(details).toContainText(/\d+ of 6 test images right/);
     await expect(details).toContainText('Looked at 1 time');
+    await expect(measure, 'one that stays disabled, with its reason').toBeFocused();
 
     await page.getByRole('button', { name: 'Use in a comparison' }).click();
     const form = frame(page).screen('Compare');
