@@ -30,10 +30,13 @@ export function WrongImages({ wrong }: { wrong: Wrong }) {
               aria-label={`Open ${one.path}: said ${one.predicted} with ${percent(one.p)} %, is ${one.label}`}
             >
               <img className="thumb" src={thumbnailUrl(one.hash)} alt="" loading="lazy" />
-              <span className="clip">
-                <span className="bad">{one.predicted}</span> {one.p.toFixed(2)}
+              <span className="said-so">
+                <bdi className="bad clip">{one.predicted}</bdi>
+                <span className="num">{one.p.toFixed(2)}</span>
               </span>
-              <span className="clip muted">is {one.label}</span>
+              <span className="clip muted">
+                is <bdi>{one.label}</bdi>
+              </span>
             </button>
           </li>
         ))}

@@ -51,7 +51,7 @@ function ItemFacts({ item }: { item: Item }) {
       <div className="item-head">
         {item.status === 'ok' && item.hash && <img className="mini big" src={thumbnailUrl(item.hash)} alt="" />}
         <div className="stack tight">
-          <h2 className="clip">{item.label ?? 'no label'}</h2>
+          <h2 className="breaking">{item.label ?? 'no label'}</h2>
           <span className="muted num small">
             {item.width} × {item.height} · {item.format} · {bytes(item.size)}
           </span>

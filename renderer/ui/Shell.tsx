@@ -1,6 +1,7 @@
 // The frame: rail, bridge, status line, palette, sheet of keys, and the keys that work everywhere.
 import { type ReactNode, useEffect, useState } from 'react';
 import { Bridge } from './Bridge.tsx';
+import { tellClipped } from './clipped.ts';
 import { refuseStrayDrops } from './DropTarget.tsx';
 import { FolderBrowser } from './FolderBrowser.tsx';
 import { watchFocus } from './focus.ts';
@@ -18,6 +19,7 @@ export function Shell({ children }: { children: ReactNode }) {
   useEffect(listenToKeys, []);
   useEffect(refuseStrayDrops, []);
   useEffect(watchFocus, []);
+  useEffect(tellClipped, []);
   useKeys([
     ...RAIL.map((entry) => ({ keys: entry.keys, label: `Go to ${entry.name}`, run: () => go(entry.id) })),
     { keys: 'Ctrl+,', label: 'Go to Settings', run: () => go('settings') },
