@@ -230,7 +230,7 @@ function Counts({ dataset, shown }: { dataset: Dataset; shown: number | null }) 
         <>
           {done < total && <Meter value={done / Math.max(1, total)} label="Full decode in the background" />}
           <span>
-            {count(done)} of {count(total)} decoded
+            {count(done)} of {count(total)} checked by full decoding
           </span>
         </>
       )}

@@ -1,14 +1,22 @@
 // The bottom line: the running job with rate, time left and cancel; the device; the memory.
-import { isActive, useCall, useJobs, useMutationCall } from '../lab.ts';
+import { isActive, useCall, useJobs, useLine, useMutationCall } from '../lab.ts';
 import { bytes } from './format.ts';
 import { JobProgress } from './JobProgress.tsx';
 import { go } from './navigation.ts';
 
 export function StatusLine() {
+  const lost = useLine().status === 'lost';
   const active = useJobs().filter(isActive);
   const job = active.find((each) => each.status === 'running') ?? active.at(-1);
   const cancel = useMutationCall('job.cancel');
   const others = active.length - 1;
+  // What was running when the engine died does not run on, and nothing is known of the machine.
+  if (lost)
+    return (
+      <footer className="status">
+        <span>The engine is not running{job && `: ${VERBS[job.kind]} ${job.title} stopped`}</span>
+      </footer>
+    );
   return (
     <footer className="status">
       {job ? (
