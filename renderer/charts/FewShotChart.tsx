@@ -1,6 +1,16 @@
 // The few-shot chart on screen: recharts holds the axes and scales, our own shapes draw lines, whiskers, crossings and labels.
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
-import { CartesianGrid, LineChart, usePlotArea, useXAxisScale, useYAxisScale, XAxis, YAxis } from 'recharts';
+import {
+  CartesianGrid,
+  DefaultZIndexes,
+  LineChart,
+  usePlotArea,
+  useXAxisScale,
+  useYAxisScale,
+  XAxis,
+  YAxis,
+  ZIndexLayer,
+} from 'recharts';
 import { type AccuracyAxis, accuracyAxis, labelledTicks, shotsAxis } from '../../shared/chart/axis.ts';
 import { callouts } from '../../shared/chart/crossings.ts';
 import { describeChart } from '../../shared/chart/describe.ts';
@@ -144,7 +154,6 @@ function Marks(props: MarksProps) {
   return (
     <g>
       <AxisNotes plot={plot} accuracy={accuracy} shots={shots} />
-      <Baselines plot={plot} accuracy={accuracy} baselines={props.baselines} />
       {pointed && !pointed.line.series.flat && (
         <line className="hover-line" x1={pointed.mark.x} x2={pointed.mark.x} y1={plot.top} y2={plot.bottom} />
       )}
@@ -154,6 +163,7 @@ function Marks(props: MarksProps) {
       {lines.map((line) => (
         <LineShape key={line.series.key} line={line} plot={plot} />
       ))}
+      <Baselines plot={plot} accuracy={accuracy} baselines={props.baselines} />
       <Callouts
         found={callouts(series, props.paired)}
         lines={lines}
@@ -180,7 +190,11 @@ function Marks(props: MarksProps) {
       <Buttons {...props} focus={focus} setFocus={setFocus} setHover={setHover} />
       {selected && <Ring lines={lines} id={selected} className="selected-ring" />}
       {focus && <Ring lines={lines} id={focus} className="focus-ring" />}
-      {pointed && <HoverRow lines={lines} pointed={pointed} plot={plot} manyModels={manyModels} />}
+      {pointed && (
+        <ZIndexLayer zIndex={DefaultZIndexes.label + 1}>
+          <HoverRow lines={lines} pointed={pointed} plot={plot} manyModels={manyModels} />
+        </ZIndexLayer>
+      )}
     </g>
   );
 }

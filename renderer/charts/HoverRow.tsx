@@ -7,8 +7,15 @@ import { labelsPerClass, percentWithInterval } from '../../shared/chart/words.ts
 import { colourOf, lineStyle, MarkerShape } from './shapes.tsx';
 import { inColumn, type Placed } from './steps.ts';
 
-const ROW = 18;
-const MOST_ROWS = 14;
+/** The card may reach over the axis' words, into the pixels above and below the plot. */
+const ABOVE = 26;
+const BELOW = 46;
+
+/** How many rows fit into so many pixels, and how high one is: they close up before any is left out. */
+export function fitRows(rows: number, room: number): { shown: number; height: number } {
+  const height = (rows + 1) * 18 + 10 <= room ? 18 : 15;
+  return { height, shown: Math.max(1, Math.min(rows, Math.floor((room - 10) / height) - 1)) };
+}
 
 export function HoverRow({
   lines,
@@ -23,8 +30,14 @@ export function HoverRow({
 }) {
   const { mark, line } = pointed;
   const column = line.series.flat ? [pointed] : inColumn(lines, mark.point.shots, mark.x);
-  const rows = column.toSorted((a, b) => b.mark.point.mean - a.mark.point.mean).slice(0, MOST_ROWS);
-  const title = line.series.flat ? 'without labels' : labelsPerClass(mark.point.shots);
+  const sorted = column.toSorted((a, b) => b.mark.point.mean - a.mark.point.mean);
+  const [top, bottom] = [plot.top - ABOVE, plot.bottom + BELOW];
+  const { shown, height: step } = fitRows(sorted.length, bottom - top);
+  // The row that is pointed at is among those shown.
+  const from = Math.max(0, Math.min(sorted.length - shown, sorted.findIndex((one) => one.line === line) - shown + 1));
+  const rows = sorted.slice(from, from + shown);
+  const where = line.series.flat ? 'without labels' : labelsPerClass(mark.point.shots);
+  const title = shown < sorted.length ? `${where}, ${shown} of ${sorted.length} lines` : where;
   const texts = rows.map(({ line: { series }, mark: { point } }) => ({
     name: seriesName(series, manyModels),
     value: `${percentWithInterval(point.mean, point.ci95)} %`,
@@ -33,10 +46,10 @@ export function HoverRow({
   const values = Math.max(...texts.map(({ value }) => textWidth(value, 11)));
   const [width, height] = [
     Math.max(names + values + 54, textWidth(title, 11, true) + 20),
-    (rows.length + 1) * ROW + 10,
+    (rows.length + 1) * step + 10,
   ];
   const x = mark.x + 14 + width < plot.right ? mark.x + 14 : Math.max(plot.left, mark.x - 14 - width);
-  const y = Math.max(plot.top, Math.min(plot.bottom - height, mark.y - height / 2));
+  const y = Math.max(top, Math.min(bottom - height, mark.y - height / 2));
   return (
     <g className="hover-row">
       <rect x={x} y={y} width={width} height={height} rx={6} />
@@ -44,7 +57,7 @@ export function HoverRow({
         {title}
       </text>
       {rows.map(({ line: { series } }, i) => {
-        const middle = y + ROW * (i + 1.5) + 4;
+        const middle = y + step * (i + 1.5) + 4;
         const { marker } = METHOD_STYLES[series.method];
         return (
           <g key={series.key} className={series === line.series ? 'pointed' : undefined}>

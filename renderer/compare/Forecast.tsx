@@ -7,7 +7,7 @@ import { isTrained } from '../ui/applies.ts';
 import { Note } from '../ui/controls.tsx';
 import { bytes, count, plural, rate, span } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
-import { type Choice, methodsChosen, rowsAsked } from './choice.ts';
+import { type Choice, methodsChosen, rowsAsked, shotsFilled } from './choice.ts';
 
 type Props = { choice: Choice; dataset: Dataset; models: ModelInfo[] };
 
@@ -23,12 +23,13 @@ export function Forecast({ choice, dataset, models }: Props) {
   const answers = forecasts.map((one) => one.data);
   const seconds = answers.reduce((sum, one) => sum + (one?.seconds ?? 0), 0);
   const all = models.length > 0 && answers.every((one) => one !== undefined);
+  const coming = { ...choice, shots: shotsFilled(dataset, choice.shots) };
   const methods = methodsChosen(choice, models).map((method) => METHODS[method].name);
   return (
     <>
       <dl className="facts">
         <dt>Rows</dt>
-        <dd>{plural(rowsAsked(choice, models), 'row')} of the chart</dd>
+        <dd>{plural(rowsAsked(coming, models), 'row')} of the chart</dd>
         <dt>Methods</dt>
         <dd>{methods.length > 0 ? listed(methods).replace('k-NN', 'k\u2011NN') : 'none'}</dd>
         <dt>Embedding</dt>
@@ -45,7 +46,7 @@ export function Forecast({ choice, dataset, models }: Props) {
       {models.map((model, i) => (
         <OneForecast key={model.id} model={model} forecast={answers[i]} error={forecasts[i]?.error ?? null} />
       ))}
-      <TrainedRows rows={rowsAsked(choice, models, isTrained)} />
+      <TrainedRows rows={rowsAsked(coming, models, isTrained)} />
       <p className="muted small">
         Rows appear in the chart as they are computed; it can be cancelled, and goes on where it stopped.
       </p>

@@ -53,7 +53,7 @@ export function MethodChips({ comparison, methods, hidden, onHidden }: Props) {
         ))}
       </fieldset>
       <span className="spacer" />
-      <span className="muted num nowrap">
+      <span className="muted num nowrap run-size">
         {seeds > 0 && `${plural(seeds, 'seed')} · `}
         {comparison.testItems > 0 && plural(comparison.testItems, 'test image')}
       </span>

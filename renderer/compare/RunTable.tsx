@@ -3,10 +3,11 @@
 import { compareShots, labelsPerClass, milliseconds, percent } from '../../shared/chart/words.ts';
 import type { Comparison } from '../../shared/contract.ts';
 import type { MethodId, Shots, SummaryRow } from '../../shared/report.ts';
+import { useCall } from '../lab.ts';
 import { Hint } from '../ui/controls.tsx';
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
-import { isLive, type PointKey } from './run.ts';
+import { isLive, type PointKey, type TableLine, tableLines } from './run.ts';
 
 type Props = {
   comparison: Comparison;
@@ -16,10 +17,9 @@ type Props = {
   onSelect(point: PointKey): void;
 };
 
-type Line = { method: MethodId; model: string; modelIndex: number; rows: SummaryRow[] };
-
 export function RunTable({ comparison, methods, shots, selected, onSelect }: Props) {
-  const lines = linesOf(comparison, methods);
+  const known = useCall('model.list', {}).data ?? [];
+  const lines = tableLines(comparison, methods, known);
   const columns = [
     ...new Set([...shots, ...comparison.summary.filter((row) => row.shots !== 0).map((row) => row.shots)]),
   ].sort(compareShots);
@@ -84,22 +84,11 @@ export function RunTable({ comparison, methods, shots, selected, onSelect }: Pro
 const same = (a: PointKey, b: PointKey | null): boolean =>
   b !== null && a.method === b.method && a.model === b.model && a.shots === b.shots;
 
-/** A line per method and model; while rows come, those still empty have their place too. */
-function linesOf(comparison: Comparison, methods: readonly MethodId[]): Line[] {
-  return comparison.models.flatMap((model, modelIndex) =>
-    methods.flatMap((method) => {
-      const rows = comparison.summary.filter((row) => row.method === method && row.model === model);
-      const coming = isLive(comparison.status) && method !== 'zero-shot';
-      return rows.length > 0 || coming ? [{ method, model, modelIndex, rows }] : [];
-    }),
-  );
-}
-
 /** Zero-shot has one row; it holds at every shot count. */
-const at = (line: Line, shots: Shots): SummaryRow | undefined =>
+const at = (line: TableLine, shots: Shots): SummaryRow | undefined =>
   line.method === 'zero-shot' ? line.rows[0] : line.rows.find((row) => row.shots === shots);
 
-function fitMs(line: Line): string {
+function fitMs(line: TableLine): string {
   if (line.method === 'zero-shot') return '–';
   const last = line.rows.toSorted((a, b) => compareShots(a.shots, b.shots)).at(-1);
   return last ? milliseconds(last.fitMs) : '–';

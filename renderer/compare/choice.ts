@@ -58,11 +58,18 @@ export function partly(models: readonly ModelInfo[]): string | null {
 export const methodsChosen = (choice: Choice, models: readonly ModelInfo[]): MethodId[] =>
   METHOD_ORDER.filter((method) => !choice.methodsOff.has(method) && whyNot(method, models) === null);
 
+/** The shot counts that every class can fill: the others give no rows. */
+export function shotsFilled(dataset: Dataset, shots: ReadonlySet<Shots>): Set<Shots> {
+  const least = scarcest(dataset);
+  return new Set([...shots].filter((one) => one === 'all' || least === null || one <= least.train));
+}
+
 /** "32 and 64 labels are left out: daisy has 20 training images." */
 export function shotsLeftOut(dataset: Dataset, shots: ReadonlySet<Shots>): string | null {
   const least = scarcest(dataset);
   if (!least) return null;
-  const over = [...shots].filter((one): one is number => one !== 'all' && one > least.train);
+  const filled = shotsFilled(dataset, shots);
+  const over = [...shots].filter((one): one is number => one !== 'all' && !filled.has(one));
   if (over.length === 0) return null;
   over.sort((a, b) => a - b);
   return `${listed(over.map(String))} labels per class will be left out: ${trainingImages(least)}.`;

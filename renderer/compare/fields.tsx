@@ -5,6 +5,7 @@ import type { MethodId, Shots } from '../../shared/report.ts';
 import { isTrained, whyNone, whyNot } from '../ui/applies.ts';
 import { CheckField, Labelled, NumberField, Select } from '../ui/controls.tsx';
 import { LabelsField } from '../ui/fields.tsx';
+import { plural } from '../ui/format.ts';
 import { MethodChip } from '../ui/MethodChip.tsx';
 import { go } from '../ui/navigation.ts';
 import { type Choice, partly, shotsLeftOut } from './choice.ts';
@@ -64,7 +65,7 @@ function about(model: ModelInfo): string {
       : model.family === 'hog'
         ? 'gradient and colour histograms'
         : 'image side only',
-    ...(model.dim ? [`${model.dim} dimensions`] : []),
+    ...(model.dim ? [plural(model.dim, 'dimension')] : []),
     ...(model.pretrained ? [] : ['no pretraining']),
   ];
   return parts.join(' · ');

@@ -3,8 +3,8 @@ import { type Series, seriesOf } from '../../shared/chart/series.ts';
 import { METHOD_ORDER, METHOD_STYLES } from '../../shared/chart/style.ts';
 import { compareShots, labelsPerClass, percent } from '../../shared/chart/words.ts';
 import type { Comparison, ComparisonInfo, Job, JobStatus, ModelInfo } from '../../shared/contract.ts';
-import type { MethodId, Omission, ResultRow, Shots } from '../../shared/report.ts';
-import { isCaptioned, isTrained, whyNot } from '../ui/applies.ts';
+import type { MethodId, Omission, ResultRow, Shots, SummaryRow } from '../../shared/report.ts';
+import { isCaptioned, isTrained, lacks, whyNot } from '../ui/applies.ts';
 import { runName } from '../ui/format.ts';
 
 /** One dot: what the panel opens. `seed` null is zero-shot's only row. */
@@ -40,6 +40,29 @@ export function plannedMethods(job: Job | undefined, comparison: Comparison): Me
   return METHOD_ORDER.filter((method) => coming.includes(method) || present.includes(method));
 }
 
+export type TableLine = { method: MethodId; model: string; modelIndex: number; rows: SummaryRow[] };
+
+/** A line per method and model; while rows come, those still empty have their place too, unless the model cannot have them. */
+export function tableLines(
+  comparison: Comparison,
+  methods: readonly MethodId[],
+  known: readonly ModelInfo[],
+): TableLine[] {
+  const live = isLive(comparison.status);
+  return comparison.models.flatMap((model, modelIndex) => {
+    const info = modelOf(model, known);
+    return methods.flatMap((method) => {
+      const rows = comparison.summary.filter((row) => row.method === method && row.model === model);
+      const coming = live && method !== 'zero-shot' && (info === undefined || lacks(method, info) === null);
+      return rows.length > 0 || coming ? [{ method, model, modelIndex, rows }] : [];
+    });
+  });
+}
+
+/** The model that a comparison's key, "clip:image_embeds", names. */
+const modelOf = (key: string, known: readonly ModelInfo[]): ModelInfo | undefined =>
+  known.find((one) => one.id === key.split(':')[0]);
+
 /** Methods that could not be used at all, each with its reason. */
 export function methodsLeftOut(
   comparison: Comparison,
@@ -47,7 +70,7 @@ export function methodsLeftOut(
 ): { method: MethodId; reason: string }[] {
   if (isLive(comparison.status)) return [];
   const present = new Set(methodsOf(comparison));
-  const used = models.filter((model) => comparison.models.some((key) => key.split(':')[0] === model.id));
+  const used = comparison.models.flatMap((key) => modelOf(key, models) ?? []);
   return METHOD_ORDER.flatMap((method) => {
     if (present.has(method)) return [];
     const found = comparison.omitted.find((one) => one.method === method && one.shots === undefined);

@@ -18,13 +18,21 @@ export function lacks(method: MethodId, model: ModelInfo): 'text' | 'weights' | 
 /** Why methods cannot be used on these models; null when each can, on one of them at least. */
 export function whyNone(methods: readonly MethodId[], models: readonly ModelInfo[]): string | null {
   const without = methods.filter((method) => models.length > 0 && models.every((model) => lacks(method, model)));
-  const captions = without.filter(isCaptioned);
+  if (without.length === 0) return null;
+  // FLYP needs both: what it lacks first is told.
+  const captions = without.filter((method) => models.every((model) => lacks(method, model) === 'text'));
+  const weights = without.filter((method) => !captions.includes(method));
   const names = (of: readonly MethodId[]) => listed(of.map((method) => METHOD_STYLES[method].name));
   const of = listed(models.map((model) => model.name));
-  if (captions.length > 0)
-    return `${names(captions)} ${captions.length > 1 ? 'compare' : 'compares'} images with captions, and ${of} ${models.length > 1 ? 'have' : 'has'} no text side. Choose a CLIP-like model for ${captions.length > 1 ? 'them' : 'it'}.`;
-  if (without.length > 0) return `${names(without)}: ${of} has no weights to train. Get a model under Models.`;
-  return null;
+  const has = models.length > 1 ? 'have' : 'has';
+  const [compare, them] = captions.length > 1 ? ['compare', 'them'] : ['compares', 'it'];
+  return [
+    captions.length > 0 &&
+      `${names(captions)} ${compare} images with captions, and ${of} ${has} no text side. Choose a CLIP-like model for ${them}.`,
+    weights.length > 0 && `${names(weights)}: ${of} ${has} no weights to train. Get a model under Models.`,
+  ]
+    .filter((sentence) => sentence !== false)
+    .join(' ');
 }
 export const whyNot = (method: MethodId, models: readonly ModelInfo[]): string | null => whyNone([method], models);
 

@@ -62,8 +62,8 @@ export function fewShotSvg(input: FewShotInput, size: SvgSize): string {
     text(20, 34, shorten(title, 17, size.width - 40), { 'font-size': 17, 'font-weight': 600, fill: colours.text }),
     legend ? legend.body : text(20, 56, modelName(input, 0), {}),
     axes(draw),
-    baselines(draw),
     ...lines.map((one) => lineBody(one, draw)),
+    baselines(draw),
     calloutBody(draw),
     endLabels(draw),
     ...foot.map((words, i) =>
@@ -155,7 +155,14 @@ function baselines({ input, plot, accuracy, colours }: Draw): string {
       const words = `${name} ${percent(value)}`;
       return (
         line(plot.left, y, plot.right, y, colours.muted, { 'stroke-dasharray': '1 4' }) +
-        text(plot.right - 4, y - 4, words, { 'text-anchor': 'end', 'font-size': 11 })
+        // A rim in the colour behind it: the words are read over whiskers and lines that cross them.
+        text(plot.right - 4, y - 4, words, {
+          'text-anchor': 'end',
+          'font-size': 11,
+          'paint-order': 'stroke',
+          stroke: colours.background,
+          'stroke-width': 3,
+        })
       );
     })
     .join('');

@@ -1,5 +1,6 @@
 // Arrow keys and the pointer in the few-shot chart: along a line, between lines, to the nearest mark.
 import { describe, expect, test } from 'vitest';
+import { fitRows } from '../../../renderer/charts/HoverRow.tsx';
 import { inColumn, nearest, sameMark, stepFrom } from '../../../renderer/charts/steps.ts';
 import { accuracyAxis, shotsAxis } from '../../../shared/chart/axis.ts';
 import { placeLines, plotOf } from '../../../shared/chart/geometry.ts';
@@ -70,4 +71,10 @@ test('marks of one column are nudged apart, those of an overlaid run stand where
   expect(zero!.offset).toBe(0);
   expect(first!.marks[0]!.x).toBeLessThan(second!.marks[0]!.x);
   expect(overlaid!.marks[0]!.x).toBe(second!.marks[0]!.x);
+});
+
+test('what a column holds closes up before anything of it is left out', () => {
+  expect(fitRows(4, 300)).toEqual({ shown: 4, height: 18 });
+  expect(fitRows(15, 290)).toEqual({ shown: 15, height: 15 });
+  expect(fitRows(30, 290)).toEqual({ shown: 17, height: 15 });
 });

@@ -7,6 +7,7 @@ import {
   paramsOf,
   partly,
   rowsAsked,
+  shotsFilled,
   shotsLeftOut,
 } from '../../../renderer/compare/choice.ts';
 import {
@@ -16,6 +17,7 @@ import {
   omittedByReason,
   plannedMethods,
   plannedShots,
+  tableLines,
   whatIsSeen,
 } from '../../../renderer/compare/run.ts';
 import { isTrained, whyNone, whyNot } from '../../../renderer/ui/applies.ts';
@@ -72,6 +74,10 @@ describe('the form', () => {
     expect(whyNone(['zero-shot', 'knn', 'clap'], [net])).toBe(
       'Zero-shot and CLAP compare images with captions, and net has no text side. Choose a CLIP-like model for them.',
     );
+    const hog = { ...model('hog', false), family: 'hog' as const };
+    expect(whyNone(['clap', 'fine-tune', 'lora', 'flyp'], [hog]), 'captions and weights are both told').toBe(
+      'CLAP and FLYP compare images with captions, and hog has no text side. Choose a CLIP-like model for them. Fine-tune and LoRA: hog has no weights to train. Get a model under Models.',
+    );
     expect(partly([net, clip])).toBe('Methods with captions are drawn for clip only: net has no text side.');
     expect(partly([clip])).toBeNull();
     expect(methodsChosen(choiceOf(net), [net])).not.toContain('zero-shot');
@@ -98,6 +104,10 @@ describe('the form', () => {
       '32 and 64 labels per class will be left out: iris has 20 training images.',
     );
     expect(shotsLeftOut(dataset, new Set([1, 16]))).toBeNull();
+    // They make no rows, so the forecast does not count them.
+    const filled = shotsFilled(dataset, new Set([1, 32, 'all']));
+    expect([...filled]).toEqual([1, 'all']);
+    expect(rowsAsked({ ...choiceOf(net), seeds: 1, shots: filled }, [net])).toBe(4 * 2);
   });
 
   test('names what is missing before it can start', () => {
@@ -184,6 +194,17 @@ describe('a run', () => {
     expect(plannedMethods(job, live)).toEqual(['zero-shot', 'knn']);
     expect(plannedMethods(undefined, live)).toHaveLength(4);
     expect(plannedMethods(job, done)).toEqual(['linear-probe', 'knn']);
+  });
+
+  test('the table waits for no row that a model cannot have', () => {
+    const live = comparison({ status: 'running', models: ['net:pooler_output', 'clip'], summary: [] });
+    const lines = tableLines(live, ['zero-shot', 'knn', 'clap'], [net, clip]);
+    expect(lines.map((line) => `${line.method} ${line.model}`)).toEqual([
+      'knn net:pooler_output',
+      'knn clip',
+      'clap clip',
+    ]);
+    expect(tableLines(live, ['clap'], []), 'while the models are not known').toHaveLength(2);
   });
 
   test('overlaid runs are named, a hidden method is hidden in all', () => {
