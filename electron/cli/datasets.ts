@@ -12,8 +12,6 @@ export type DatasetChoice = {
   source: string;
   /** A second folder with the test images. */
   testDir?: string | undefined;
-  /** Draw this share of each class as the test, whatever the folders say. */
-  testFraction?: number | undefined;
 };
 
 /** Imports what is new, scans again what is known, and returns the dataset as it then stands. */
@@ -30,13 +28,34 @@ export async function openDataset(
       'bad-request',
       `${choice.source} holds no usable image (${dataset.files} files with an image's extension, ${dataset.problems} of them with a problem).`,
     );
-  const { testFraction } = choice;
-  if (testFraction === undefined) return dataset;
-  if (dataset.splitSource === 'stratified' && dataset.testFraction === testFraction) return dataset;
-  return client.call('dataset.split', { id, mode: 'stratified', testFraction, seed: dataset.splitSeed });
+  return dataset;
 }
 
-async function datasetId(session: Session, { source, testDir, testFraction }: DatasetChoice): Promise<number> {
+/**
+ * Draws this share of each class as the test, whatever the folders say, for the time of `work` only: the next command, and
+ * the window, find the split that the dataset had.
+ */
+export async function withTestFraction<T>(
+  { client }: Session,
+  dataset: Dataset,
+  testFraction: number | undefined,
+  work: (dataset: Dataset) => Promise<T>,
+): Promise<T> {
+  const { id, splitSource, splitSeed: seed } = dataset;
+  const drawn = splitSource === 'stratified';
+  if (testFraction === undefined || (drawn && dataset.testFraction === testFraction)) return work(dataset);
+  const split = await client.call('dataset.split', { id, mode: 'stratified', testFraction, seed });
+  try {
+    return await work(split);
+  } finally {
+    const before = drawn ? { mode: 'stratified' as const, testFraction: dataset.testFraction, seed } : FOLDERS;
+    await client.call('dataset.split', { id, ...before });
+  }
+}
+
+const FOLDERS = { mode: 'folders' } as const;
+
+async function datasetId(session: Session, { source, testDir }: DatasetChoice): Promise<number> {
   const { client, running, wait } = session;
   if (source === 'demo' && !existsSync(source)) return demoDataset(running);
   const chosen = path.resolve(source);
@@ -50,7 +69,6 @@ async function datasetId(session: Session, { source, testDir, testFraction }: Da
   const { datasetId: id, job } = await client.call('dataset.import', {
     path: target,
     ...(testDir === undefined ? {} : { name: path.basename(chosen) }),
-    ...(testFraction === undefined ? {} : { testFraction }),
   });
   await wait(job);
   return id;

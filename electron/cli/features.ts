@@ -212,10 +212,16 @@ function readLabels(file: string, count: number): LabelRow[] {
   }));
 }
 
-/** The class names in the order of the text features: a list, or the keys of an object. */
+/** The class names in the order of the text features: a list, or the classes of a CSV or an object. */
 function namesOf(file: string): string[] {
   const words = readClassNames(file);
   const names = Array.isArray(words) ? words : Object.keys(words);
+  // JavaScript hands out keys that are numbers first, in their own order: the file's is lost.
+  if (!Array.isArray(words) && names.some((name) => /^\d+$/.test(name)))
+    throw new LabError(
+      'bad-request',
+      `${file}: numbers as classes have no order of their own. Write a list of the names.`,
+    );
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new LabError('bad-request', `${file} names "${twice}" twice.`);
   return names;
@@ -229,6 +235,7 @@ function labelled(rows: LabelRow[], features: Matrix, naming: Naming): Labelled 
   const present = new Set(rows.map((row) => row.label).filter((label) => label !== ''));
   const classes = names ?? [...present].sort();
   const index = new Map(classes.map((name, c) => [name, c]));
+  const drawn = naming.fraction !== undefined || rows.every((row) => row.split === null);
   const excluded: Excluded[] = [];
   const labels = new Int32Array(rows.length).fill(-1);
   const split = new Uint8Array(rows.length).fill(UNUSED);
@@ -242,27 +249,26 @@ function labelled(rows: LabelRow[], features: Matrix, naming: Naming): Labelled 
         `${labelsFile}, row ${i}: the label "${row.label}" is not in ${namesFile} (${preview(classes)}).`,
       );
     else if (!finite(features, i)) leave('its features are not finite');
-    else if (row.split === '') leave('no split');
-    else if (row.split !== null && !splitNamed(row.split))
+    else if (row.split === '' && !drawn) leave('no split');
+    else if (row.split && !splitNamed(row.split))
       throw new LabError(
         'bad-request',
         `${labelsFile}, row ${i}: the split "${row.split}" is none of train, val, test.`,
       );
     else {
       labels[i] = label;
-      if (row.split !== null) split[i] = SPLIT_CODE[splitNamed(row.split)!];
+      if (row.split) split[i] = SPLIT_CODE[splitNamed(row.split)!];
     }
   }
   if (new Set(labels.filter((label) => label >= 0)).size < 2)
     throw new LabError('bad-request', `${labelsFile} has fewer than two classes among its usable rows.`);
   const paths = rows.map((row) => row.path);
-  const hasSplit = rows.some((row) => row.split !== null);
-  if (hasSplit && naming.fraction === undefined)
-    return { classes, labels, split, paths, excluded, splitSource: 'the list' };
+  if (!drawn) return { classes, labels, split, paths, excluded, splitSource: 'the list' };
   const share = naming.fraction ?? DEFAULT_FRACTION;
-  const isTest = share === 1 ? split.map(() => 1) : stratifiedSplit(labels, share, 0);
-  for (const [i, label] of labels.entries())
-    split[i] = label < 0 ? UNUSED : isTest[i] ? SPLIT_CODE.test : SPLIT_CODE.train;
+  // val stays, as it does where a folder is split
+  const open = labels.map((label, i) => (split[i] === SPLIT_CODE.val ? -1 : label));
+  const isTest = share === 1 ? split.map(() => 1) : stratifiedSplit(open, share, 0);
+  for (const [i, label] of open.entries()) if (label >= 0) split[i] = isTest[i] ? SPLIT_CODE.test : SPLIT_CODE.train;
   return { classes, labels, split, paths, excluded, splitSource: `stratified, seed 0, test fraction ${share}` };
 }
 

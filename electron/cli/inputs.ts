@@ -29,7 +29,9 @@ export function readDevice(values: Values): string | undefined {
 }
 
 export function readMethods(given: string): MethodId[] {
-  return list(given).map((part) => {
+  const parts = list(given);
+  if (parts.length === 0) throw new UsageError(`--methods names no method. There are: ${METHOD_IDS.join(', ')}.`);
+  return parts.map((part) => {
     const method = METHOD_IDS.find((id) => id === part);
     if (!method) throw new UsageError(`--methods: there is no method "${part}". There are: ${METHOD_IDS.join(', ')}.`);
     return method;
@@ -41,7 +43,11 @@ export function readTemplates(given: string[]): string[] {
   const templates = given.flatMap((one) => {
     const set = TEMPLATE_SETS.find((candidate) => candidate.id === one);
     if (set) return [...set.templates];
-    if (isFile(one)) return readLines(one);
+    if (isFile(one)) {
+      const lines = readLines(one);
+      if (lines.length === 0) throw new UsageError(`--templates ${one}: the file holds no template.`);
+      return lines;
+    }
     if (!one.includes('{}'))
       throw new UsageError(
         `--templates ${one}: neither a file, nor a built-in set (${TEMPLATE_SETS.map((candidate) => candidate.id).join(', ')}), nor a template with {} for the class name.`,
@@ -56,7 +62,19 @@ export function readTemplates(given: string[]): string[] {
 /** Words for captions: by class from a JSON object or a CSV of class,words; in the order of the classes from a list. */
 export type ClassWords = Record<string, string> | string[];
 
+/** Throws for a class named twice, and for one without a word. */
 export function readClassNames(file: string): ClassWords {
+  const words = parseClassNames(file);
+  for (const [of, word] of Object.entries(words))
+    if (word.trim() === '')
+      throw new LabError(
+        'bad-request',
+        Array.isArray(words) ? `${file}: name ${Number(of) + 1} is empty.` : `${file}: the class "${of}" has no words.`,
+      );
+  return words;
+}
+
+function parseClassNames(file: string): ClassWords {
   if (!isFile(file)) throw new LabError('not-found', `--class-names ${file}: there is no such file.`);
   if (/\.json$/i.test(file)) {
     const value = readJson(file);
@@ -75,7 +93,10 @@ export function readClassNames(file: string): ClassWords {
   if (rows.every((row) => row.length === 1)) return rows.map(([name]) => name!);
   if (!rows.every((row) => row.length === 2))
     throw new LabError('bad-request', `${file}: every line needs one name, or a class and its name.`);
-  return Object.fromEntries(rows.map(([name, words]) => [name!, words!]));
+  const words = Object.fromEntries(rows.map(([name, word]) => [name!, word!]));
+  const twice = rows.find(([name, word]) => words[name!] !== word);
+  if (twice) throw new LabError('bad-request', `${file} names the class "${twice[0]}" twice.`);
+  return words;
 }
 
 /** By class; a list must be as long as there are classes. Throws for a class that is not there. */

@@ -14,6 +14,9 @@ beforeAll(async () => {
   await drawImages(at('shapes', 'train'), 8);
   await drawImages(at('shapes', 'test'), 5, 100);
   writeFileSync(at('shapes', 'train', 'circle', 'broken.png'), 'this is no image');
+  writeFileSync(at('none.txt'), '# a comment only\n');
+  writeFileSync(at('blank.json'), '{"circle": " "}');
+  writeFileSync(at('again.csv'), 'class,words\ncircle,a ring\ncircle,a disc\n');
 }, 120_000);
 afterAll(remove);
 
@@ -171,6 +174,21 @@ test('--test-dir takes the test from another folder; --test-fraction draws it', 
   expect(inside).toMatchObject({ code: 2, stdout: '' });
 }, 120_000);
 
+test('--test-fraction is of its own run: the next one finds the split of the folder, or the usual fifth', async () => {
+  const counts = async (...args: string[]) => {
+    const more = ['--methods', 'nearest-mean', '--shots', '1', '--seeds', '1', '--json'];
+    const { code, stdout } = await lab(dir, 'compare', ...args, ...more);
+    expect(code).toBe(0);
+    const { train, test: tested } = (JSON.parse(stdout) as Report).counts;
+    return [train, tested];
+  };
+  expect(await counts(folder, '--test-fraction', '0.5')).not.toEqual([24, 15]);
+  expect(await counts(folder)).toEqual([24, 15]);
+  await drawImages(at('fifths'), 10);
+  expect(await counts(at('fifths'), '--test-fraction', '0.5')).toEqual([15, 15]);
+  expect(await counts(at('fifths'))).toEqual([24, 6]);
+}, 120_000);
+
 test.each([
   [['compare'], 2, 'The folder is missing'],
   [['compare', 'a', 'b'], 2, 'Only one folder is taken: b is too much'],
@@ -180,6 +198,12 @@ test.each([
   [['compare', '.', '--test-fraction', '1'], 2, '--test-fraction 1'],
   [['compare', '.', '--templates', 'a photo'], 2, 'nor a template with {}'],
   [['compare', '.', '--nonsense'], 2, '--nonsense'],
+  [['compare', '.', '--methods', ','], 2, '--methods names no method'],
+  [['compare', '.', '--epochs', '3'], 2, '--epochs goes with methods that train'],
+  [['compare', '.', '--templates', './none.txt'], 2, './none.txt: the file holds no template'],
+  [['compare', '.', '--class-names', './blank.json'], 1, 'the class "circle" has no words'],
+  [['compare', '.', '--class-names', './again.csv'], 1, 'names the class "circle" twice'],
+  [['compare', '.', '--model', 'hog', '--model', 'hog'], 2, '--model hog is given twice'],
   [['compare', '.', '--device', 'tpu'], 2, 'there is no device "tpu"'],
   [['compare', './nowhere'], 1, 'There is no folder or list'],
   [['compare', '.', '--model', 'gpt-9'], 1, 'gpt-9'],

@@ -156,11 +156,21 @@ test('without a split column the test is drawn from every class', async () => {
   expect(protocol.splitSource).toBe('stratified, seed 0, test fraction 0.3');
 }, 120_000);
 
+test('a drawn test leaves val alone and takes rows without a split', async () => {
+  const lines = truth.map((c, i) => `"${NAMES[c]}",${i < 6 ? '' : splits[i]}`);
+  writeFileSync(at('partly.csv'), `label,split\n${lines.join('\n')}\n`);
+  const args = ['--labels', at('partly.csv'), '--test-fraction', '0.5', '--methods', 'nearest-mean', '--shots', '1'];
+  const end = await lab(dir, 'compare', '--features', at('X.npy'), ...args, '--seeds', '1', '--json');
+  expect((JSON.parse(end.stdout) as Report).counts).toMatchObject({ train: 39, val: 12, test: 39, excluded: 0 });
+}, 120_000);
+
 test('what does not fit is said with both numbers', async () => {
   writeFileSync(at('short.csv'), 'label\na\nb\n');
   writeFileSync(at('other.csv'), `label\n${truth.map((_, i) => `name${i % 4}`).join('\n')}\n`);
   writeFileSync(at('T5.npy'), writeNpy(new Float32Array(K * 5).fill(1), [K, 5]));
   writeFileSync(at('T2.npy'), writeNpy(new Float32Array(2 * DIM).fill(1), [2, DIM]));
+  writeFileSync(at('digits.csv'), `label\n${truth.join('\n')}\n`);
+  writeFileSync(at('digits.json'), '{"2": "two", "0": "zero", "1": "one"}');
   writeFileSync(at('no-column.csv'), 'class,split\na,train\n');
   const cases: [string[], number, RegExp][] = [
     [['--labels', at('short.csv')], 1, /X\.npy has 90 rows, .*short\.csv has 2/],
@@ -169,6 +179,9 @@ test('what does not fit is said with both numbers', async () => {
     [['--labels', at('y.csv'), '--text-features', at('T2.npy')], 1, /T2\.npy has 2 rows for 3 classes/],
     [['--labels', at('no-column.csv')], 1, /no column "label".*class, split/],
     [[], 2, /--features needs --labels/],
+    [['--labels', at('y.csv'), '--model', 'hog'], 2, /--model does nothing with --features/],
+    [['--labels', at('y.csv'), '--templates', 'a {}'], 2, /--templates does nothing with --features/],
+    [['--labels', at('digits.csv'), '--class-names', at('digits.json')], 1, /digits\.json: numbers as classes/],
   ];
   for (const [args, code, words] of cases) {
     const end = await lab(dir, 'compare', '--features', at('X.npy'), ...args);

@@ -1,11 +1,13 @@
 // `lab compare`: the main job. Embeds a folder, fits every method at every shot count and seed, writes the report.
 import path from 'node:path';
+import { count } from '../../../shared/chart/words.ts';
 import { type Dataset, LabError } from '../../../shared/contract.ts';
-import type { FinetuneSettings } from '../../../shared/finetune.ts';
+import { type FinetuneSettings, TRAINED_METHOD_IDS } from '../../../shared/finetune.ts';
 import type { Report } from '../../../shared/report.ts';
+import { modelKey } from '../../engine/jobs/compare.ts';
 import { type Outcome, storedOutcome } from '../../engine/report/outcome.ts';
 import { type Command, EXIT, flag, fraction, only, text, texts, UsageError, type Values, whole } from '../command.ts';
-import { openDataset } from '../datasets.ts';
+import { openDataset, withTestFraction } from '../datasets.ts';
 import {
   modelParents,
   readClassNames,
@@ -18,7 +20,7 @@ import {
 } from '../inputs.ts';
 import { makeFolder, missing, resultTable, writeOutputs } from '../output.ts';
 import { type Session, withLab } from '../session.ts';
-import { readTraining, trainingOptions } from '../training.ts';
+import { givenTraining, readTraining, trainingOptions } from '../training.ts';
 
 const OUT = 'lab-report';
 
@@ -34,7 +36,7 @@ export const compare: Command = {
   --templates T       captions with {} for the class: a text, a file with one a line, or a built-in set; several may be given
   --class-names FILE  words for captions: JSON {class: words}, a list in the order of the classes, or CSV class,words
   --test-dir DIR      the test images, by class; without it the folder's test/ is used where there is one
-  --test-fraction F   draw this share of each class as the test (default: 0.2 where the folder has no test split)
+  --test-fraction F   draw this share of each class as the test, for this run (default: 0.2 where the folder has no test split)
   --epochs E, --lr X, --batch B, --augment none|flip|crop|strong
                       for the methods that train (default: each method's own)
   --device D          cpu, webgpu, cuda, dml, coreml or auto
@@ -45,6 +47,7 @@ export const compare: Command = {
   --features X.npy    features instead of images: float16 or float32, [n, d]
   --labels Y.csv      row i labels row i of X; columns label[,split,path]; an empty label is left out
   --text-features T   .npy [classes, d] for zero-shot, a row for each of --class-names (or of the sorted labels)
+                      (--model, --templates, --test-dir, --device and what trains have nothing to do here)
 
 The folder is kept as a dataset of the data folder: a second run scans it again and embeds only what is new.
 Exit code: 0 when every row asked for is there, 3 when some are missing (said on stderr), 1 for an error, 2 for a wrong command line.
@@ -76,6 +79,8 @@ Exit code: 0 when every row asked for is there, 3 when some are missing (said on
   async run(positionals, values) {
     const plan = readPlan(values);
     if (text(values, 'features') !== undefined) {
+      const idle = OF_IMAGES.find((name) => values[name] !== undefined);
+      if (idle) throw new UsageError(`--${idle} does nothing with --features: there are no images. Leave it out.`);
       if (positionals.length > 0) throw new UsageError(`Either a folder (${positionals[0]}) or --features, not both.`);
       const { compareFeatures } = await import('../features.ts');
       return present(await compareFeatures(plan, values), values);
@@ -83,12 +88,20 @@ Exit code: 0 when every row asked for is there, 3 when some are missing (said on
     for (const name of ['labels', 'text-features'])
       if (text(values, name) !== undefined) throw new UsageError(`--${name} goes with --features.`);
     const source = only(positionals, 'The folder', 'compare');
+    const [training] = givenTraining(values);
+    if (training && !plan.methods.some((id) => TRAINED_METHOD_IDS.some((trained) => trained === id)))
+      throw new UsageError(
+        `--${training} goes with methods that train the encoder: ${TRAINED_METHOD_IDS.join(', ')}. Name one with --methods.`,
+      );
     if (text(values, 'test-dir') !== undefined && text(values, 'test-fraction') !== undefined)
       throw new UsageError('Either --test-dir or --test-fraction, not both.');
     const extra = { modelsDirs: modelParents(texts(values, 'model')) };
     return withLab(values, (session) => compareImages(session, source, plan, values), extra);
   },
 };
+
+/** Options that say something of images or of a model that looks at them. */
+const OF_IMAGES = ['model', 'templates', 'test-dir', 'device', ...Object.keys(trainingOptions)];
 
 export type Plan = {
   methods: ReturnType<typeof readMethods>;
@@ -107,10 +120,11 @@ function readPlan(values: Values): Plan {
   if (out !== undefined) makeFolder(path.resolve(out));
   const shots = readShots(text(values, 'shots') ?? '1,2,4,8,16');
   if (shots.length === 0) throw new UsageError('--shots names no shot count.');
+  const methods = text(values, 'methods');
   const seeds = whole(values, 'seeds', 1) ?? 5;
   if (seeds > 100) throw new UsageError(`--seeds ${seeds}: at most 100.`);
   return {
-    methods: readMethods(text(values, 'methods') ?? ''),
+    methods: methods === undefined ? [] : readMethods(methods),
     shots,
     seeds,
     threads: whole(values, 'threads', 0),
@@ -122,44 +136,40 @@ function readPlan(values: Values): Plan {
 }
 
 async function compareImages(session: Session, source: string, plan: Plan, values: Values): Promise<number> {
-  const { client, progress, running } = session;
   const given = texts(values, 'model');
-  const models = [];
+  const models: Awaited<ReturnType<typeof resolveModel>>[] = [];
   for (const model of given.length > 0 ? given : ['hog']) models.push(await resolveModel(session, model));
+  const twice = models.map(modelKey).find((key, i, keys) => keys.indexOf(key) !== i);
+  if (twice) throw new UsageError(`--model ${twice} is given twice.`);
   const namesFile = text(values, 'class-names');
   const words = namesFile === undefined ? {} : readClassNames(namesFile);
-  const dataset = await openDataset(session, {
-    source,
-    testDir: text(values, 'test-dir'),
-    testFraction: plan.testFraction,
+  const known = await openDataset(session, { source, testDir: text(values, 'test-dir') });
+  return withTestFraction(session, known, plan.testFraction, async (dataset) => {
+    session.progress.say(datasetLine(dataset));
+    const { device, threads } = plan;
+    const classes = dataset.classes.map((one) => one.name);
+    const { comparisonId, job } = await session.client.call('compare.start', {
+      datasetId: dataset.id,
+      models,
+      methods: plan.methods,
+      shots: plan.shots,
+      seeds: plan.seeds,
+      templates: plan.templates,
+      training: plan.training,
+      classNames: wordsByClass(words, classes, namesFile ?? ''),
+      ...(device === undefined ? {} : { device }),
+      ...(threads === undefined ? {} : { threads }),
+    });
+    await session.wait(job);
+    return present(storedOutcome(session.running.engine.db, comparisonId), values);
   });
-  progress.say(datasetLine(dataset));
-  const { device } = plan;
-  const { comparisonId, job } = await client.call('compare.start', {
-    datasetId: dataset.id,
-    models,
-    methods: plan.methods,
-    shots: plan.shots,
-    seeds: plan.seeds,
-    templates: plan.templates,
-    training: plan.training,
-    classNames: wordsByClass(
-      words,
-      dataset.classes.map((one) => one.name),
-      namesFile ?? '',
-    ),
-    ...(device === undefined ? {} : { device }),
-    ...(plan.threads === undefined ? {} : { threads: plan.threads }),
-  });
-  await session.wait(job);
-  return present(storedOutcome(running.engine.db, comparisonId), values);
 }
 
 function datasetLine({ name, items, classes, splitSource, splitSeed, testFraction, problems, leaks }: Dataset): string {
   const sum = (split: 'train' | 'val' | 'test') => classes.reduce((total, one) => total + one[split], 0);
   const split = splitSource === 'stratified' ? `, split by seed ${splitSeed}, test ${testFraction}` : '';
   const parts = [
-    `${items} images, ${classes.length} classes, ${sum('train')} train, ${sum('val')} val, ${sum('test')} test${split}`,
+    `${count(items, 'image')}, ${count(classes.length, 'class', 'classes')}, ${sum('train')} train, ${sum('val')} val, ${sum('test')} test${split}`,
   ];
   if (problems > 0) parts.push(`${problems} with a problem`);
   if (leaks > 0) parts.push(`${leaks} of the test also in train`);
