@@ -97,6 +97,15 @@ test('--recompute, more blocks than there are, and what a control set cost, in w
   expect(stdout).toMatch(/^ {2}[+-][\d.]+ on yours, [+-][\d.]+ on the control$/m);
 }, 120_000);
 
+test('a model that cannot be saved leaves the run, and says so; a control set that tells nothing is said once', async () => {
+  const out = at('x'.repeat(300));
+  const args = ['--method', 'biases', '--shots', '1', '--control', at('shapes'), '--out', out];
+  const end = await lab(dir, 'finetune', at('shapes'), '--model', fixturePath('tiny-resnet'), ...QUICK, ...args);
+  expect(end.code).toBe(1);
+  expect(end.stderr).toContain('The run is kept: the screen Fine-tune (lab serve) saves it as a model');
+  expect(end.stderr.match(/None of the control set’s classes/g)).toHaveLength(1);
+}, 120_000);
+
 test('a run that cannot fit is refused with what fits, as options', () => {
   const told: FinetuneForecast = {
     settings: {} as FinetuneForecast['settings'],

@@ -169,11 +169,14 @@ async function run(
     seed: plan.seed,
     settings: plan.settings,
     templates: plan.templates,
-    classNames: wordsByClass(
-      namesFile === undefined ? {} : readClassNames(namesFile),
-      dataset.classes.map((one) => one.name),
-      namesFile ?? '',
-    ),
+    classNames:
+      namesFile === undefined
+        ? {}
+        : wordsByClass(
+            readClassNames(namesFile),
+            dataset.classes.map((one) => one.name),
+            namesFile,
+          ),
     control: control ? { datasetId: control.id, labels } : null,
     ...(plan.device === undefined ? {} : { device: plan.device }),
     ...(plan.threads === undefined ? {} : { threads: plan.threads }),
@@ -183,10 +186,16 @@ async function run(
   const { report } = await client.call('finetune.get', { id: finetuneId });
   if (!report) throw new LabError('internal', 'The run ended without a report.');
   const { exportRun } = await import('../../engine/finetune/save.ts'); // a wrong command line is answered without it
-  if (out !== undefined) await exportRun(session.running.engine, finetuneId, plan.wise, path.resolve(out));
+  if (out !== undefined)
+    try {
+      await exportRun(session.running.engine, finetuneId, plan.wise, path.resolve(out));
+    } catch (error) {
+      progress.say('The run is kept: the screen Fine-tune (lab serve) saves it as a model without training again.');
+      throw error;
+    }
   if (flag(values, 'json')) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else process.stdout.write(summary(report, out));
-  if (report.controlProblem) progress.say(report.controlProblem);
+  if (report.controlProblem && isHeadOnly(plan.method)) progress.say(report.controlProblem); // others warn as they run
   for (const { path: file, reason } of report.excluded) progress.say(`Left out: ${file}: ${reason}`);
   return EXIT.ok;
 }

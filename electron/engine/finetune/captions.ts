@@ -41,12 +41,15 @@ export async function captionsOf(
   };
 }
 
-/** Why FLYP cannot train a model (or this output of it), and the way out. */
-export function withoutCaptions({ name, folder, embedder }: Pick<Backbone, 'name' | 'folder' | 'embedder'>): LabError {
+/** Why what needs captions cannot go with a model (or this output of it), and the way out. */
+export function withoutCaptions(
+  { name, folder, embedder }: Pick<Backbone, 'name' | 'folder' | 'embedder'>,
+  need = 'FLYP trains images against captions',
+): LabError {
   const reason = folder.text
     ? `${embedder.output} of ${name} is not in one space with them. Choose the output ${folder.text.shared}.`
     : `${name} has no text side. Choose a CLIP-like model, or another method.`;
-  return new LabError('unsupported', `FLYP trains images against captions, and ${reason}`);
+  return new LabError('unsupported', `${need}, and ${reason}`);
 }
 
 /** Apart from the streams that shuffle epochs and draw items. */

@@ -1,7 +1,6 @@
 // A run of fine-tuning from its params to its report: train, test once, measure generality, keep the weights.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { LabError } from '../../../shared/contract.ts';
 import type {
   ControlResult,
   FinetuneEpoch,
@@ -23,7 +22,7 @@ import type { LogisticFit } from '../numeric/logistic.ts';
 import { gatherRows, normaliseRows, softmaxRows } from '../numeric/matrix.ts';
 import { HEAD_BIAS, HEAD_WEIGHT, type Head } from '../training/classifier.ts';
 import { writeSafetensors } from '../training/safetensors.ts';
-import { captionsOf } from './captions.ts';
+import { captionsOf, withoutCaptions } from './captions.ts';
 import { type Control, openControl, ownClasses } from './generality.ts';
 import { isTrained } from './recipes.ts';
 import { type RunHooks, type Trained, train } from './run.ts';
@@ -188,8 +187,8 @@ function baselines(ground: Ground, probe: LogisticFit, test: Int32Array): Finetu
 
 /** The head alone on frozen features: the encoder, and so its generality, stays as it was. */
 function headOnly(ground: Ground, params: FinetuneParams, row: DrawnRow, test: Int32Array, folder: string) {
-  if (!ground.text || (params.method !== 'zs-probe' && params.method !== 'clap'))
-    throw new LabError('unsupported', `${ground.backbone.name} has no text side, which ${params.method} begins from.`);
+  if (!ground.text)
+    throw withoutCaptions(ground.backbone, `${params.method === 'clap' ? 'CLAP' : 'ZS-LP'} begins from captions`);
   const started = performance.now();
   const { dim } = ground.backbone.embedder;
   const data = { train: sampleOf(ground, row.train), classes: ground.classes.length, dim, scale: ground.scale };

@@ -4,6 +4,7 @@ import type { FinetuneForecast, FinetuneMethodId, FinetuneParams, FinetuneSettin
 import { SPLIT_CODE, UNUSED } from '../../../shared/protocol.ts';
 import type { Engine } from '../context.ts';
 import { drawItems } from '../datasets/drawn.ts';
+import { ensureOnline } from '../datasets/roots.ts';
 import { getDataset } from '../datasets/store.ts';
 import { type Batch, createBatches } from './batches.ts';
 import { captionsOf } from './captions.ts';
@@ -122,7 +123,12 @@ export async function forecastRun(
           ? `It needs about ${gigabytes(diskBytes)} on the disk of ${engine.dirs.data}; ${gigabytes(common.freeDiskBytes)} are free.`
           : null;
     const keeps = keepsPrefix(planned, input) && settings.augment === 'none';
-    const measured = problem ? null : await measure(thread, input, engine, keeps);
+    const measured = problem
+      ? null
+      : await measure(thread, input, engine, keeps).catch(async (error: unknown) => {
+          await ensureOnline(engine, params.datasetId); // a drive that was unplugged leaves no image to measure with
+          throw error;
+        });
     const memoryBytes = Math.max(measured?.bytes ?? 0, estimate);
     const looked =
       settings.epochs * row.validation.length + WISE_ALPHAS.length * (row.validation.length + controls) + tests;
@@ -244,15 +250,18 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: Room):
     offers.push({ label: method === 'flyp' ? `batches of ${n}` : once, settings, memoryBytes });
     break;
   }
-  const atOnce = offers.at(-1)?.settings.microBatch ?? 1;
   const lighter: { label: string; method: FinetuneMethodId; settings: FinetuneSettings }[] = [
-    { label: 'LoRA', method: 'lora', settings: { microBatch: atOnce } },
-    { label: 'the last block alone', method: 'last-blocks', settings: { blocks: 1, microBatch: atOnce } },
+    { label: 'LoRA', method: 'lora', settings: {} },
+    { label: 'the last block alone', method: 'last-blocks', settings: { blocks: 1 } },
   ];
-  for (const one of lighter) {
-    if (one.method === method) continue;
-    const memoryBytes = await fitting(one.method, one.settings);
-    if (memoryBytes !== null) offers.push({ ...one, memoryBytes });
-  }
+  const atOnce = [offers.at(-1)?.settings.microBatch ?? microBatch, 1];
+  for (const one of lighter.filter((other) => other.method !== method))
+    for (const n of new Set(atOnce)) {
+      const settings = { ...one.settings, microBatch: n };
+      const memoryBytes = await fitting(one.method, settings);
+      if (memoryBytes === null) continue;
+      offers.push({ ...one, settings, memoryBytes });
+      break;
+    }
   return offers;
 }

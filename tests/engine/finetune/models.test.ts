@@ -1,5 +1,5 @@
 // What kinds of models are fine-tuned, what is refused and why, and what a control set says of them.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forecastRun } from '../../../electron/engine/finetune/forecast.ts';
@@ -120,6 +120,13 @@ describe('refused with the reason', () => {
         code: 'unsupported',
         message: expect.stringMatching(/no text side/),
       });
+  });
+  test('a head from captions on an output that shares no space with them', async () => {
+    const model = { id: 'tiny-clip', output: 'pooler_output' };
+    const { ended } = await lab.start({ datasetId, model, method: 'clap' });
+    expect((await ended).error!.message).toBe(
+      'CLAP begins from captions, and pooler_output of tiny-clip is not in one space with them. Choose the output image_embeds.',
+    );
   });
   test('a model that is not there, an output it lacks, a class too small', async () => {
     await expect(lab.start({ datasetId, model: { id: 'nope' } })).rejects.toMatchObject({ code: 'not-found' });
@@ -347,6 +354,22 @@ describe('the forecast', () => {
     expect(full.offers).toEqual([]); // less memory makes no room on the disk
     const nearly = await forecastRun(engine, params, { ...plenty, disk: none.diskBytes - 1000 });
     expect(nearly.offers.map(({ method }) => method)).toEqual(['lora', 'last-blocks']); // smaller checkpoints
+  });
+  test('says that the folder is gone where it goes while a step is measured', async () => {
+    await paint(lab.at('leaving'), 4);
+    const leaving = await lab.dataset('leaving');
+    const params = finetuneParams.parse({ datasetId: leaving, model: { id: 'tiny-clip' }, method: 'fine-tune' });
+    const { engine } = lab.running;
+    const { augment } = engine.images;
+    engine.images.augment = (...args) => {
+      if (existsSync(lab.at('leaving'))) renameSync(lab.at('leaving'), lab.at('left'));
+      return augment(...args);
+    };
+    try {
+      await expect(forecastRun(engine, params)).rejects.toMatchObject({ code: 'offline' });
+    } finally {
+      engine.images.augment = augment;
+    }
   });
   test('of a head alone trains no step', async () => {
     expect(await forecast({ datasetId, method: 'zs-probe' })).toMatchObject({ steps: 0, seconds: 0, problem: null });
