@@ -377,6 +377,9 @@ export const calls = {
   search: z.object({
     datasetId: z.number().int(),
     model: z.string(),
+    output: z.string().optional(),
+    device: z.string().optional(),
+    threads: z.number().int().optional(),
     text: z.string().optional(),
     imagePath: z.string().optional(),
     k: z.number().int().min(1).max(1000).default(20),

@@ -219,6 +219,33 @@ test(
 );
 
 test(
+  'search looks at the output that was asked for',
+  async () => {
+    const models = ['--model', 'tiny-clip:pooler_output', '--models-dir', at('models')];
+    const file = at('shapes', 'circle', 'circle-1.png');
+    const { stdout } = await lab(dir, 'search', folder, '--image', file, '-k', '12', '--json', ...models);
+    await lab(dir, 'embed', folder, '--out', at('pooled.npy'), ...models);
+    const { shape, data } = readNpy(readFileSync(at('pooled.npy')), 'pooled.npy');
+    const rows = parse(readFileSync(at('pooled.csv')), { columns: true }) as Record<string, string>[];
+    const row = (image: string) => {
+      const i = rows.findIndex((one) => one.path === image);
+      return (data as Float32Array).subarray(i * shape[1]!, (i + 1) * shape[1]!);
+    };
+    const own = row('circle/circle-1.png');
+    const found = JSON.parse(stdout) as { path: string; similarity: number }[];
+    expect(found).toHaveLength(12);
+    for (const one of found)
+      expect(one.similarity).toBeCloseTo(
+        row(one.path).reduce((sum, value, d) => sum + value * own[d]!, 0),
+        4,
+      );
+    const words = await lab(dir, 'search', folder, '--text', 'a cross', ...models);
+    expect(words).toMatchObject({ code: 1, stderr: expect.stringMatching(/no text side/) });
+  },
+  TIMEOUT,
+);
+
+test(
   'models are listed, added and removed',
   async () => {
     expect((await lab(dir, 'models', '--models-dir', at('models'))).stdout).toMatch(/tiny-clip +dual +installed/);

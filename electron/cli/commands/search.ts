@@ -4,7 +4,7 @@ import { LabError } from '../../../shared/contract.ts';
 import { type Command, EXIT, flag, only, text, UsageError, type Values, whole } from '../command.ts';
 import { openDataset } from '../datasets.ts';
 import { embedDataset, openEmbedder } from '../embedding.ts';
-import { modelParents, resolveModel } from '../inputs.ts';
+import { modelParents, readDevice, resolveModel } from '../inputs.ts';
 import { align } from '../output.ts';
 import { type Session, withLab } from '../session.ts';
 
@@ -15,7 +15,7 @@ export const search: Command = {
   help: `  --text T            in words; needs a model with a text side
   --image F           an image file
   -k K                how many (default: ${NEAREST})
-  --model ID|PATH     (default: for a text the first installed model with a text side, for an image hog)
+  --model ID|PATH     ID:OUTPUT picks an output (default: for a text the first installed model with a text side, for an image hog)
   --json              [{path, label, similarity}] on stdout
 `,
   examples: [
@@ -43,9 +43,14 @@ export const search: Command = {
       const model = given ?? (words === undefined ? 'hog' : await firstWithText(session));
       const dataset = await openDataset(session, { source });
       await embedDataset(session, dataset, await openEmbedder(session, model, values));
+      const { id, ...output } = await resolveModel(session, model);
+      const [device, threads] = [readDevice(values), whole(values, 'threads', 0)];
       const found = await session.client.call('search', {
         datasetId: dataset.id,
-        model: (await resolveModel(session, model)).id,
+        model: id,
+        ...output,
+        ...(device === undefined ? {} : { device }),
+        ...(threads === undefined ? {} : { threads }),
         k,
         ...(words === undefined ? { imagePath: path.resolve(image!) } : { text: words }),
       });

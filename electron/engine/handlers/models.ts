@@ -133,11 +133,11 @@ function cosines(matrix: Float32Array, row: Float32Array): number[] {
 
 async function search(
   engine: Engine,
-  { datasetId, model, text, imagePath, k }: Parsed<'search'>,
+  { datasetId, model, text, imagePath, k, ...options }: Parsed<'search'>,
 ): Promise<Results['search']> {
   if ((text === undefined) === (imagePath === undefined))
     throw new LabError('bad-request', 'Search by a text or by an image: give one of them.');
-  const embedder = await engine.models.embedder(model);
+  const embedder = await engine.models.embedder(model, options);
   const query = text === undefined ? (await embedOne(embedder, imagePath!)).row : await embedText(embedder, text);
   const items = usableItems(engine.db, datasetId);
   const { features, valid } = await embedItems(engine, embedder, items, { progress: () => {}, log: engine.log });
