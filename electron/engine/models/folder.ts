@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { LabError, type ModelInfo } from '../../../shared/contract.ts';
+import { fsReason } from '../datasets/fs-reason.ts';
 import { modelFiles } from './files.ts';
 import { type OnnxHeader, type OnnxValue, readOnnxHeader } from './onnx-header.ts';
 import { type Json, type ModelInput, readPreprocessing } from './preprocessing.ts';
@@ -92,7 +93,10 @@ export function readJson(file: string): Json | null {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Json;
   } catch (error) {
-    throw new LabError('bad-request', `${file} is not JSON (${(error as Error).message}). Copy or download it again.`);
+    const why = (error as NodeJS.ErrnoException).code
+      ? `cannot be read: ${fsReason(error)}.`
+      : `is not JSON (${(error as Error).message}). Copy or download it again.`;
+    throw new LabError('bad-request', `${file} ${why}`, { cause: error });
   }
 }
 

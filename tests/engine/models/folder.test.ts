@@ -123,6 +123,14 @@ describe('what is missing is named', () => {
       /config\.json is not JSON/,
     ],
     [
+      'a file that can be read',
+      (folder: string) => {
+        rmSync(path.join(folder, 'config.json'));
+        mkdirSync(path.join(folder, 'config.json'));
+      },
+      /config\.json cannot be read: it is a folder/,
+    ],
+    [
       'the right size',
       (folder: string) =>
         editJson(path.join(folder, 'preprocessor_config.json'), (json) => Object.assign(json, { crop_size: 32 })),
