@@ -5,9 +5,10 @@ import type { Database } from 'better-sqlite3';
 import { LabError } from '../../../shared/contract.ts';
 import { sql as initial } from './migrations/0001-initial.ts';
 import { sql as finetune } from './migrations/0002-finetune.ts';
+import { sql as comparisonItems } from './migrations/0003-comparison-items.ts';
 
 /** In order; the index of the next one to run is the file's user_version. */
-const MIGRATIONS = [initial, finetune];
+const MIGRATIONS = [initial, finetune, comparisonItems];
 
 const CACHE_SCHEMA = `
 CREATE TABLE IF NOT EXISTS feature (

@@ -1,5 +1,6 @@
 // The main job: embed a dataset with each backbone, then fit every method at every shot count and seed (DESIGN.md 5).
 // Rows are stored as they come, so that a resumed job fits only what is missing.
+import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { z } from 'zod';
 import { type CompareParams, compareParams, LabError } from '../../../shared/contract.ts';
@@ -56,6 +57,7 @@ export const compareJob = defineJob<CompareParams>({
     const test: TestItem[] = used
       .filter((item) => item.split === 'test' && item.label >= 0)
       .map((item) => ({ itemId: item.id, path: item.path, hash: item.hash, label: drawn.classes[item.label]! }));
+    dropStaleRows(job, comparison.id, { classes: drawn.classes, items: used });
     engine.db
       .prepare('UPDATE comparison SET classes = ?, test = ? WHERE id = ?')
       .run(JSON.stringify(drawn.classes), JSON.stringify(test), comparison.id);
@@ -94,6 +96,30 @@ export const compareJob = defineJob<CompareParams>({
     if (id !== undefined) rmSync(rowsFolder(engine, id), { recursive: true, force: true });
   },
 });
+
+/**
+ * Rows of a job that is resumed after labels, the split or files changed belong to other items: they would be read against the
+ * wrong test, beside rows of another draw. They go, and all are fitted anew.
+ */
+function dropStaleRows(
+  { engine, log }: JobContext,
+  id: number,
+  { classes, items }: Pick<Drawn, 'classes' | 'items'>,
+): void {
+  const hash = createHash('sha256').update(JSON.stringify(classes));
+  for (const item of items) hash.update(`${item.hash} ${item.label} ${item.split}\n`);
+  const now = hash.digest('hex');
+  const before = engine.db.prepare('SELECT items FROM comparison WHERE id = ?').pluck().get(id) as string | null;
+  if (before === now) return;
+  const { changes } = engine.db.prepare('DELETE FROM comparison_row WHERE comparison_id = ?').run(id);
+  rmSync(rowsFolder(engine, id), { recursive: true, force: true });
+  if (changes > 0)
+    log(
+      'warn',
+      `The labels, the split or the files have changed since this comparison began: its ${changes} rows are fitted anew.`,
+    );
+  engine.db.prepare('UPDATE comparison SET items = ? WHERE id = ?').run(now, id);
+}
 
 /** Methods that look at no caption even where there is a text side. */
 const TEXTLESS = new Set<string>(['nearest-mean', 'knn', 'linear-probe', 'discriminant', 'lp-ft']);
