@@ -50,6 +50,13 @@ export function memoryOf(plan: Sizes, settings: { ema: number; batch: number; mi
   return BASE + weights + Math.max(HELD * plan.activationBytes, PASSING * plan.widestBytes);
 }
 
+/** Why a run has too little memory, `free` bytes being there; null where it has enough. */
+export function memoryProblem(plan: Sizes, settings: Parameters<typeof memoryOf>[1], free: number): string | null {
+  const estimate = memoryOf(plan, settings);
+  const room = Math.max(0, free - HEADROOM);
+  return estimate > room ? `It needs about ${gigabytes(estimate)} of memory; ${gigabytes(room)} can be used.` : null;
+}
+
 /** A checkpoint and the one before it, which stays until the new one is whole; the best epoch; the model that is saved. */
 export const diskOf = (trained: number, { ema }: { ema: number }, modelBytes: number): number =>
   trained * 4 * (2 * (ema > 0 ? 4 : 3) + 2) + modelBytes;
@@ -117,11 +124,10 @@ export async function forecastRun(
     const diskBytes = diskOf(planned.trained, settings, backbone.folder.bytes);
     const room = common.freeMemoryBytes - HEADROOM;
     const problem =
-      estimate > room
-        ? `It needs about ${gigabytes(estimate)} of memory; ${gigabytes(Math.max(0, room))} can be used.`
-        : diskBytes > common.freeDiskBytes
-          ? `It needs about ${gigabytes(diskBytes)} on the disk of ${engine.dirs.data}; ${gigabytes(common.freeDiskBytes)} are free.`
-          : null;
+      memoryProblem(planned, settings, free.memory) ??
+      (diskBytes > free.disk
+        ? `It needs about ${gigabytes(diskBytes)} on the disk of ${engine.dirs.data}; ${gigabytes(free.disk)} are free.`
+        : null);
     const keeps = keepsPrefix(planned, input) && settings.augment === 'none';
     const measured = problem
       ? null

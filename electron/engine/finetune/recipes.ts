@@ -1,6 +1,7 @@
 // What each way of fine-tuning trains, and with which settings unless the user says otherwise.
-// Sources: LoRA and its defaults, CLIP-LoRA (github.com/MaxZanella/CLIP-LoRA); biases, BitFit (arXiv 2106.10199) with the norms;
-// LP-FT (arXiv 2202.10054); FLYP (arXiv 2212.00638). The rest were chosen on flowers12 and cifar10-mini (README, Figures).
+// Sources: LoRA, CLIP-LoRA (github.com/MaxZanella/CLIP-LoRA): its rank, alpha, dropout, targets, rate and decay, but in the vision
+// tower alone, and not its 500 steps a shot in batches of 32, which take hours without a GPU; biases, BitFit (arXiv 2106.10199) with
+// the norms; LP-FT (arXiv 2202.10054); FLYP (arXiv 2212.00638). The rest were chosen on flowers12 and cifar10-mini (README, Figures).
 import { LabError } from '../../../shared/contract.ts';
 import type {
   FinetuneMethodId,

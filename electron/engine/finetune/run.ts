@@ -46,6 +46,8 @@ export type RunHooks = {
   /** True once the user asked to stop and keep the best. */
   stopping(): boolean;
   log: Log;
+  /** Told before anything large is allocated: throws where the run shall not begin. */
+  planned?(plan: PlanInfo): void;
   progress(step: number, steps: number, note: string): void;
   metric(name: string, step: number, value: number): void;
   epoch(epochs: FinetuneEpoch[]): void;
@@ -176,6 +178,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   const { settings, validation } = input;
   hooks.progress(0, 0, 'differentiating the model');
   const plan = await thread.ask({ kind: 'plan', spec: classifierSpec(input) });
+  hooks.planned?.(plan);
   if ((settings.blocks ?? 0) > plan.blocks)
     hooks.log('warn', `The model has ${plan.blocks} blocks, not ${settings.blocks}: all of them are trained.`);
   hooks.signal.throwIfAborted();

@@ -10,6 +10,7 @@ import type { Engine } from '../context.ts';
 import type { Drawn } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { captionsOf } from '../finetune/captions.ts';
+import { memoryProblem } from '../finetune/forecast.ts';
 import { train } from '../finetune/run.ts';
 import {
   type Ground,
@@ -148,6 +149,11 @@ async function trainRow(
       signal: job.signal,
       stopping: () => false,
       log: () => {},
+      planned(plan) {
+        const problem = memoryProblem(plan, settings, process.availableMemory());
+        if (problem)
+          throw new LabError('bad-request', `${problem} lab finetune, and the screen Fine-tune, say what fits.`);
+      },
       progress: (done, total, note) => job.progress(done, total, `${words}: ${note}`, 'steps'),
       metric: () => {},
       epoch: () => {},

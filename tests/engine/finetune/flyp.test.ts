@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { againstCaptions } from '../../../electron/engine/finetune/captions.ts';
 import { resolveSettings } from '../../../electron/engine/finetune/recipes.ts';
 import { readModelFolder } from '../../../electron/engine/models/folder.ts';
@@ -207,6 +207,24 @@ test('a comparison has its row beside the others', async () => {
   ]);
   for (const row of rows) expect(row.accuracy).toBeGreaterThan(0.25);
 }, 120_000);
+
+test('a row that the memory is too small for is left out with the reason; the others are there', async () => {
+  const free = vi.spyOn(process, 'availableMemory').mockReturnValue(600 * 2 ** 20);
+  try {
+    const { report } = await compare({ methods: ['linear-probe', 'lora'], shots: [2], seeds: 1 });
+    expect(report!.results.map(({ method }) => method)).toEqual(['linear-probe']);
+    expect(report!.omitted).toMatchObject([
+      {
+        method: 'lora',
+        shots: 2,
+        seed: 0,
+        reason: expect.stringMatching(/^It needs about 0\.\d GB of memory; 0\.1 GB/),
+      },
+    ]);
+  } finally {
+    free.mockRestore();
+  }
+}, 60_000);
 
 test('a forecast measures it', async () => {
   const forecast = await lab.running.handlers['finetune.forecast']({
