@@ -6,6 +6,7 @@ import { contrastive } from '../../../electron/engine/training/losses.ts';
 import { planTraining } from '../../../electron/engine/training/plan.ts';
 import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import type { Tensors } from '../../../electron/engine/training/safetensors.ts';
+import { createTrainer, type Feeds } from '../../../electron/engine/training/trainer.ts';
 import {
   asGolden,
   classifierGolden,
@@ -110,56 +111,90 @@ describe('tiny-gpt2', () => {
   });
 });
 
-describe('tiny-clip, both towers', () => {
+type Infonce = TrainJson & {
+  logit_scale: number;
+  logit_scale_grad: number;
+  logit_scale_after_step: number;
+  loss_after_step: number;
+  token_embedding_rows: number[];
+};
+
+/** Both towers of tiny-clip and the scale, against PyTorch's run; `rowsOf`: a stored tensor's own out of values by the plan's names. */
+async function infonceGolden() {
   const golden = 'tiny-clip/golden';
-  const file = goldenPath(`${golden}/infonce_grads.safetensors`);
-  test.skipIf(!file)(
-    `gradients of the contrastive loss (needs fixtures/${golden}/infonce_grads.safetensors)`,
-    async () => {
-      const json = readJson<
-        TrainJson & { logit_scale: number; logit_scale_grad: number; token_embedding_rows: number[] }
-      >(`${golden}/infonce.json`);
-      const vision = await prepare(goldenPath('tiny-clip/onnx/vision_model.onnx')!, {
-        inputs: { pixel_values: [8, 3, 64, 64] },
-        outputs: ['image_embeds'],
-      });
-      const text = await prepare(goldenPath('tiny-clip/onnx/text_model.onnx')!, {
-        inputs: { input_ids: [8, 77], attention_mask: [8, 77] },
-        outputs: ['text_embeds'],
-      });
-      const g = vision.graph;
-      const inText = joinGraph(g, text.graph, 'text/');
-      const scale = { name: 'logit_scale', shape: [], data: Float32Array.of(json.logit_scale), decay: true };
-      const textTensors = tensorsOf(text).map((t) => ({ ...t, name: `text/${t.name}` }));
-      const embeds = [g.outputs[0]!, inText(text.graph.outputs[0]!)] as const;
-      const plan = planTraining(g, [...tensorsOf(vision), ...textTensors, scale], embeds, () =>
-        contrastive(g, ...embeds, g.input('logit_scale', [])),
-      );
-      const rows = (name: string, n: number) =>
-        Array.from((readArray(`${golden}/${name}`).data as Int32Array).subarray(0, n));
-      const pixels = readArray(`${golden}/pixel_values.npy`).data as Float32Array;
-      const { loss, gradients } = await lossAndGradients(plan, {
-        pixel_values: new ort.Tensor('float32', pixels.slice(0, 8 * 3 * 64 * 64), [8, 3, 64, 64]),
-        'text/input_ids': ints(rows('input_ids_77.npy', 8 * 77), [8, 77]),
-        'text/attention_mask': ints(rows('attention_mask_77.npy', 8 * 77), [8, 77]),
-      });
-      expect(loss).toBeCloseTo(json.loss, 4);
-      expect(gradients.get('logit_scale')![0]! / json.logit_scale_grad).toBeCloseTo(1, 4);
-      const names = new Map([
-        ...readNames(`${golden}/onnx_names_vision.json`),
-        ...readNames(`${golden}/onnx_names_text.json`, 'text/'),
-      ]);
-      const skipped = new Set(json.analytically_zero_gradient);
-      for (const [name, { data }] of readGolden(`${golden}/infonce_grads.safetensors`)) {
-        if (skipped.has(name)) continue;
-        const whole = name.replace('[rows]', '');
-        const all = asGolden(whole, names, gradients, plan);
-        const got =
-          name === whole
-            ? all
-            : Float32Array.from(json.token_embedding_rows.flatMap((row) => [...all.subarray(32 * row, 32 * row + 32)]));
-        expect(difference(got, data as Float32Array), name).toBeLessThan(TOLERANCE);
-      }
-    },
+  const json = readJson<Infonce>(`${golden}/infonce.json`);
+  const vision = await prepare(goldenPath('tiny-clip/onnx/vision_model.onnx')!, {
+    inputs: { pixel_values: [8, 3, 64, 64] },
+    outputs: ['image_embeds'],
+  });
+  const text = await prepare(goldenPath('tiny-clip/onnx/text_model.onnx')!, {
+    inputs: { input_ids: [8, 77], attention_mask: [8, 77] },
+    outputs: ['text_embeds'],
+  });
+  const g = vision.graph;
+  const inText = joinGraph(g, text.graph, 'text/');
+  const scale = { name: 'logit_scale', shape: [], data: Float32Array.of(json.logit_scale), decay: true };
+  const textTensors = tensorsOf(text).map((t) => ({ ...t, name: `text/${t.name}` }));
+  const embeds = [g.outputs[0]!, inText(text.graph.outputs[0]!)] as const;
+  const plan = planTraining(g, [...tensorsOf(vision), ...textTensors, scale], embeds, () =>
+    contrastive(g, ...embeds, g.input('logit_scale', [])),
   );
+  const rows = (name: string, n: number) =>
+    Array.from((readArray(`${golden}/${name}`).data as Int32Array).subarray(0, n));
+  const pixels = readArray(`${golden}/pixel_values.npy`).data as Float32Array;
+  const feeds = {
+    pixel_values: new ort.Tensor('float32', pixels.slice(0, 8 * 3 * 64 * 64), [8, 3, 64, 64]),
+    'text/input_ids': ints(rows('input_ids_77.npy', 8 * 77), [8, 77]),
+    'text/attention_mask': ints(rows('attention_mask_77.npy', 8 * 77), [8, 77]),
+  };
+  const names = new Map([
+    ...readNames(`${golden}/onnx_names_vision.json`),
+    ...readNames(`${golden}/onnx_names_text.json`, 'text/'),
+  ]);
+  const skipped = new Set(json.analytically_zero_gradient);
+  const stored = (what: 'grads' | 'step1') =>
+    [...readGolden(`${golden}/infonce_${what}.safetensors`)].filter(([name]) => !skipped.has(name));
+  const rowsOf = (name: string, values: ReadonlyMap<string, Float32Array>): Float32Array => {
+    const whole = name.replace('[rows]', '');
+    const all = asGolden(whole, names, values, plan);
+    if (name === whole) return all;
+    return Float32Array.from(json.token_embedding_rows.flatMap((row) => [...all.subarray(32 * row, 32 * row + 32)]));
+  };
+  return { json, plan, feeds, stored, rowsOf };
+}
+
+describe('tiny-clip, both towers', () => {
+  const missing = !goldenPath('tiny-clip/golden/infonce_grads.safetensors');
+  test.skipIf(missing)('gradients of the contrastive loss (needs fixtures/tiny-clip/golden)', async () => {
+    const { json, plan, feeds, stored, rowsOf } = await infonceGolden();
+    const { loss, gradients } = await lossAndGradients(plan, feeds);
+    expect(loss).toBeCloseTo(json.loss, 4);
+    expect(gradients.get('logit_scale')![0]! / json.logit_scale_grad).toBeCloseTo(1, 4);
+    for (const [name, { data }] of stored('grads'))
+      expect(difference(rowsOf(name, gradients), data as Float32Array), name).toBeLessThan(TOLERANCE);
+  });
+
+  test.skipIf(missing)('a step of AdamW on it (needs fixtures/tiny-clip/golden)', async () => {
+    const { json, plan, feeds, stored, rowsOf } = await infonceGolden();
+    const trainer = await createTrainer(plan, {
+      optimizer: { kind: 'adamw', weightDecay: 0.01 },
+      threads: 1,
+      device: 'cpu',
+      average: 0,
+      parts: 1,
+      threadFile: new URL('../../../electron/engine/workers/optimizer.ts', import.meta.url),
+    });
+    const batch = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data])) as Feeds;
+    await trainer.step([batch], { lr: 1e-3 });
+    const now = await trainer.tensors();
+    expect(now.get('logit_scale')![0]).toBeCloseTo(json.logit_scale_after_step, 5);
+    for (const [name, { data }] of stored('step1')) {
+      const got = rowsOf(name, now);
+      const worst = got.reduce((most, v, i) => Math.max(most, Math.abs(v - Number(data[i]!))), 0);
+      expect(worst, name).toBeLessThan(TOLERANCE);
+    }
+    const { loss } = await trainer.step([batch], { lr: 1e-3 });
+    expect(Math.abs(loss - json.loss_after_step)).toBeLessThan(1e-3);
+    await trainer.close();
+  });
 });
