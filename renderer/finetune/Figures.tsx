@@ -5,15 +5,18 @@ import type { FinetuneRun } from '../../shared/finetune.ts';
 import { plural } from '../ui/format.ts';
 import { bestOf } from './run.ts';
 
-type Cell = { label: string; value: string; tone?: 'good' | 'bad' | ''; about: ReactNode };
+type Cell = { label: string; value: string; unit?: string; tone?: 'good' | 'bad' | ''; about: ReactNode };
 
 export function Figures({ run, live }: { run: FinetuneRun; live: boolean }) {
   return (
     <dl className="pane figures" aria-label="Figures">
-      {cells(run, live).map(({ label, value, tone = '', about }) => (
+      {cells(run, live).map(({ label, value, unit, tone = '', about }) => (
         <div key={label}>
           <dt className="label">{label}</dt>
-          <dd className={`figure ${tone}`}>{value}</dd>
+          <dd className={`figure ${tone}`}>
+            {value}
+            {unit && <small> {unit}</small>}
+          </dd>
           <dd className="muted small clip" title={typeof about === 'string' ? about : undefined}>
             {about}
           </dd>
@@ -54,18 +57,19 @@ function cells(run: FinetuneRun, live: boolean): Cell[] {
     {
       label: 'On the probe',
       value: points(probe),
+      unit: 'points',
       tone: toneOf(probe),
       about: `${percent(before.probe)} % by a linear probe`,
     },
     {
       label: 'On zero-shot',
-      value: zero === null ? '–' : points(zero),
+      ...(zero === null ? { value: '–' } : { value: points(zero), unit: 'points' }),
       tone: zero === null ? '' : toneOf(zero),
       about: before.zeroShot === null ? 'no text side' : `${percent(before.zeroShot)} % by captions`,
     },
     {
       label: 'On the control',
-      value: change === null ? '–' : points(change),
+      ...(change === null ? { value: '–' } : { value: points(change), unit: 'points' }),
       tone: change === null ? '' : toneOf(change),
       about: control
         ? `${control.name}: ${percent(control.before)} → ${percent(control.after)} %`

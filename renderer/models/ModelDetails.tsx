@@ -92,7 +92,12 @@ export function Forecast({ model, datasets }: { model: ModelInfo; datasets: Data
             setDatasetId(Number(value));
           }}
         />
-        {!asked && <Button onClick={() => setAsked(true)}>Forecast</Button>}
+        <Button
+          disabled={asked && (forecast.isFetching || !forecast.error) && 'Asked already.'}
+          onClick={() => (asked ? void forecast.refetch() : setAsked(true))}
+        >
+          Forecast
+        </Button>
         {asked && forecast.isFetching && <span className="muted">measuring a few images</span>}
       </div>
       <ErrorNote error={forecast.error ?? embed.error} />

@@ -1,6 +1,6 @@
 // Runs in words: status with its sign, what a job came to, how long it took.
 import type { Job, JobKind, JobStatus } from '../../shared/contract.ts';
-import { count, plural, span } from '../ui/format.ts';
+import { count, percent, plural, rate, span } from '../ui/format.ts';
 
 export const KIND: Record<JobKind, string> = {
   import: 'import',
@@ -42,6 +42,8 @@ export function outcome(job: Job): string {
   const result = job.result;
   if (job.status !== 'done' || typeof result !== 'object' || result === null)
     return job.status === 'done' && job.total > 0 ? `${count(job.done)} ${job.unit}` : job.note;
+  const told = TOLD[job.kind]?.(result as Record<string, unknown>);
+  if (told) return told;
   if ('finishedBy' in result) return `Cut off; run ${result.finishedBy} did the rest.`;
   const numbers = Object.entries(result as Record<string, unknown>).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number' && !/id$/i.test(entry[0]),
@@ -55,6 +57,26 @@ export function outcome(job: Job): string {
   );
   return said.join(', ') || (job.total > 0 ? `${count(job.done)} ${job.unit}` : '');
 }
+
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+
+/** Results whose numbers need more than their names; null where one is from another version. */
+const TOLD: Partial<Record<JobKind, (result: Record<string, unknown>) => string | null>> = {
+  finetune: ({ accuracy, best }) =>
+    isNumber(accuracy) && isNumber(best) ? `${percent(accuracy)} % on test, epoch ${count(best)} kept` : null,
+  embed({ items, ready, failed, embedded, imagesPerSecond }) {
+    if (![items, ready, failed, embedded].every(isNumber)) return null;
+    const parts = [`${count(ready as number)} of ${plural(items as number, 'image')} ready`];
+    if ((embedded as number) < (ready as number)) parts.push(`${count(embedded as number)} of them new`);
+    if ((failed as number) > 0) parts.push(`${count(failed as number)} failed`);
+    if ((embedded as number) > 0 && isNumber(imagesPerSecond)) parts.push(rate(imagesPerSecond, 'images'));
+    return parts.join(', ');
+  },
+  compare({ rows, omitted }) {
+    if (!isNumber(rows) || !isNumber(omitted)) return null;
+    return plural(rows, 'row') + (omitted > 0 ? '; what was left out is told in Compare' : '');
+  },
+};
 
 /** camelCase as words. */
 const words = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -18,10 +18,13 @@ export function GetModel({
   model,
   primary = false,
   label = 'Download',
+  toldElsewhere = false,
 }: {
   model: ModelInfo;
   primary?: boolean;
   label?: string;
+  /** Why the last download failed is shown by who shows the button. */
+  toldElsewhere?: boolean;
 }) {
   const [asking, setAsking] = useState(false);
   const job = useDownload(model.id);
@@ -56,7 +59,7 @@ export function GetModel({
             {label}
           </Button>
         )}
-        {job?.status === 'failed' && <span className="bad small">{job.error?.message}</span>}
+        {job?.status === 'failed' && !toldElsewhere && <span className="bad small">{job.error?.message}</span>}
       </span>
       <Confirm
         open={asking}

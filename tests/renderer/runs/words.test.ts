@@ -43,6 +43,13 @@ test('what came of it', () => {
   );
   expect(outcome(job({ result: { decoded: 324, problems: 1 } }))).toBe('324 decoded, 1 problem');
   expect(outcome(job({}))).toBe('960 files');
+  const trained = { finetuneId: 1, accuracy: 0.2042, best: 9, seconds: 17.2 };
+  expect(outcome(job({ kind: 'finetune', result: trained }))).toBe('20.4 % on test, epoch 9 kept');
+  const embedded = { model: 'm', dim: 32, items: 640, ready: 639, failed: 1, embedded: 600, imagesPerSecond: 460.04 };
+  expect(outcome(job({ kind: 'embed', result: embedded }))).toBe(
+    '639 of 640 images ready, 600 of them new, 1 failed, 460 images/s',
+  );
+  expect(outcome(job({ kind: 'compare', result: { comparisonId: 1, rows: 100, omitted: 0 } }))).toBe('100 rows');
 });
 
 test('progress says only what is known', () => {
