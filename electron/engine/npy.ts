@@ -1,4 +1,4 @@
-// NumPy's .npy files, version 1 and 2: little-endian, C order. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+// NumPy's .npy files, version 1 and 2: little-endian; a matrix in Fortran order is turned to rows. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 import { LabError } from '../../shared/contract.ts';
 import { fromHalf } from '../../shared/half.ts';
 
@@ -8,7 +8,7 @@ export type Npy = {
   dtype: string;
 };
 
-/** Reads f2 (widened to float32), f4, f8, i4, i8 and u1. Throws `bad-request` naming `name` for anything else. */
+/** Reads f2 (widened to float32), f4, f8, i4, i8 and u1 into C order. Throws `bad-request` naming `name` for anything else. */
 export function readNpy(bytes: Uint8Array, name: string): Npy {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 10 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY')
@@ -23,7 +23,8 @@ export function readNpy(bytes: Uint8Array, name: string): Npy {
     .map((s) => s.trim())
     .filter(Boolean)
     .map(Number);
-  if (/'fortran_order':\s*True/.test(header))
+  const byColumns = shape.length > 1 && /'fortran_order':\s*True/.test(header);
+  if (byColumns && shape.length > 2)
     throw new LabError(
       'bad-request',
       `${name} is stored in Fortran order. Save it with numpy.ascontiguousarray first.`,
@@ -36,25 +37,39 @@ export function readNpy(bytes: Uint8Array, name: string): Npy {
       `${name} is cut short: ${shape.join(' x ')} ${dtype} needs ${start + count * size} bytes, the file has ${bytes.length}.`,
     );
   const body = new Uint8Array(bytes.subarray(start, start + count * size)).buffer; // a copy: Buffer.slice would be a view
+  const data = valuesOf(body, dtype);
+  if (!data)
+    throw new LabError(
+      'bad-request',
+      `${name} holds ${dtype}; the lab reads float16, float32, float64, int32, int64 and uint8, little-endian.`,
+    );
+  return { shape, dtype, data: byColumns ? rowByRow(data, shape[0]!, shape[1]!) : data };
+}
+
+function valuesOf(body: ArrayBuffer, dtype: string): Npy['data'] | null {
   switch (dtype) {
     case '<f4':
-      return { shape, dtype, data: new Float32Array(body) };
+      return new Float32Array(body);
     case '<f8':
-      return { shape, dtype, data: new Float64Array(body) };
+      return new Float64Array(body);
     case '<i4':
-      return { shape, dtype, data: new Int32Array(body) };
+      return new Int32Array(body);
     case '<i8':
-      return { shape, dtype, data: new BigInt64Array(body) };
+      return new BigInt64Array(body);
     case '|u1':
-      return { shape, dtype, data: new Uint8Array(body) };
+      return new Uint8Array(body);
     case '<f2':
-      return { shape, dtype, data: fromHalf(new Uint16Array(body)) };
+      return fromHalf(new Uint16Array(body));
     default:
-      throw new LabError(
-        'bad-request',
-        `${name} holds ${dtype}; the lab reads float16, float32, float64, int32, int64 and uint8, little-endian.`,
-      );
+      return null;
   }
+}
+
+/** A matrix stored column by column, as NumPy saves a transposed one and pandas its values. */
+function rowByRow<T extends Npy['data']>(columns: T, rows: number, width: number): T {
+  const out = columns.slice() as T;
+  for (let i = 0; i < rows; i++) for (let j = 0; j < width; j++) out[i * width + j] = columns[j * rows + i]!;
+  return out;
 }
 
 /** float32 [..shape] as a version 1 .npy file. */

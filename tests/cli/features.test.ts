@@ -32,8 +32,8 @@ function half(values: Float32Array): Uint16Array {
   });
 }
 
-function npy(descr: string, body: ArrayBufferView, rows: number): Uint8Array {
-  const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${rows}, ${DIM}), }`;
+function npy(descr: string, body: ArrayBufferView, rows: number, fortran = false): Uint8Array {
+  const dict = `{'descr': '${descr}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': (${rows}, ${DIM}), }`;
   const header = `${dict.padEnd(117)}\n`;
   return Buffer.concat([
     Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0]),
@@ -128,6 +128,19 @@ test('half precision gives the same report; without names the classes are the so
   const [a, b] = [JSON.parse(single.stdout) as Report, JSON.parse(double.stdout) as Report];
   expect(a.classes).toEqual(['ant', 'mole, blind', 'zebra']);
   expect(b.results.map((one) => one.accuracy)).toEqual(a.results.map((one) => one.accuracy));
+}, 120_000);
+
+test('a matrix stored by columns, as pandas hands it out, gives the same report', async () => {
+  const columns = features.map((_, at) => features[(at % N) * DIM + Math.floor(at / N)]!);
+  writeFileSync(at('XF.npy'), npy('<f4', columns, N, true));
+  const args = ['--labels', at('y.csv'), '--methods', 'nearest-mean,knn', '--shots', '2', '--seeds', '2', '--json'];
+  const [byRows, byColumns] = [
+    await lab(dir, 'compare', '--features', at('X.npy'), ...args),
+    await lab(dir, 'compare', '--features', at('XF.npy'), ...args),
+  ];
+  const numbers = ({ stdout }: { stdout: string }) =>
+    (JSON.parse(stdout) as Report).results.map(({ accuracy, logLoss }) => [accuracy, logLoss]);
+  expect(numbers(byColumns)).toEqual(numbers(byRows));
 }, 120_000);
 
 test('without a split column the test is drawn from every class', async () => {
