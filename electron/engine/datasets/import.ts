@@ -4,6 +4,7 @@ import path from 'node:path';
 import { LabError, type Problem } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
 import { IMAGE_EXTENSIONS } from '../images/header.ts';
+import { fullPath } from '../paths.ts';
 import { finishScan } from './finish.ts';
 import { fsReason } from './fs-reason.ts';
 import { isListName } from './list.ts';
@@ -152,7 +153,7 @@ function forgetUnread(engine: Engine, datasetId: number): void {
 
 /** The root and, for a list, the list. */
 async function placeOfPath(given: string): Promise<{ root: string; list: string | null }> {
-  const full = path.resolve(given);
+  const full = fullPath(given);
   try {
     const info = await stat(full);
     if (info.isDirectory()) return { root: full, list: null };

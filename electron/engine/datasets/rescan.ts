@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError, type RescanResult } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
+import { fullPath } from '../paths.ts';
 import { finishScan } from './finish.ts';
 import { fsReason } from './fs-reason.ts';
 import { refuseTwin } from './import.ts';
@@ -25,7 +26,7 @@ export async function rescanDataset(engine: Engine, datasetId: number, hooks: Sc
 export async function relinkDataset(engine: Engine, datasetId: number, given: string): Promise<void> {
   const { db } = engine;
   const row = datasetRow(db, datasetId);
-  const place = await newPlace(row, path.resolve(given));
+  const place = await newPlace(row, fullPath(given));
   await refuseTwin(engine, place, datasetId);
   if (!(await holdsSome(engine, row, place.root)))
     throw new LabError(

@@ -8,6 +8,7 @@ import type { Engine } from '../context.ts';
 import { fsReason } from '../datasets/fs-reason.ts';
 import { isListName } from '../datasets/list.ts';
 import { byNature, isHidden, isImageName } from '../datasets/walk.ts';
+import { fullPath } from '../paths.ts';
 
 const COUNT_MS = 300; // folders that are not counted by then show no count
 
@@ -17,8 +18,7 @@ export const folderHandlers = (_engine: Engine): Pick<Handlers, 'folder.list'> =
 
 /** Null lists the home folder. Throws `not-found` or `bad-request` naming the folder. */
 async function listFolder(wish: string | null, files: boolean): Promise<FolderListing> {
-  const given = wish?.trim() || '~';
-  const folder = path.resolve(given === '~' || given.startsWith('~/') ? homedir() + given.slice(1) : given);
+  const folder = fullPath(wish?.trim() || '~');
   const found = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw new LabError('not-found', `There is no folder ${folder}.`, { cause: error });
     if (error.code === 'ENOTDIR')

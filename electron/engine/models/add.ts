@@ -3,6 +3,7 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants, copyFile, mkdir, mkdtemp, open } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
+import { fullPath } from '../paths.ts';
 import { modelFiles } from './files.ts';
 import { readModelFolder } from './folder.ts';
 import { listZip, unpack } from './zip.ts';
@@ -12,7 +13,7 @@ import { listZip, unpack } from './zip.ts';
  * Throws `bad-request` when it is no model (nothing is left behind then), `no-space` when the disk is full.
  */
 export async function addModel(source: string, modelsDir: string, taken: ReadonlySet<string>): Promise<string> {
-  const from = path.resolve(source);
+  const from = fullPath(source);
   if (!existsSync(from)) throw new LabError('not-found', `There is nothing at ${from}.`);
   const building = await mkdtemp(path.join(modelsDir, '.adding-'));
   const folder = path.join(building, 'model');

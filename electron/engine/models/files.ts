@@ -1,4 +1,4 @@
-// The files of a model's folder, each once: its size, its stamp and its copy go by this list.
+// The files of a model's folder, each once: its size, its stamp and its copy go by these lists.
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 
@@ -26,6 +26,16 @@ export function modelFiles(folder: string): ModelFile[] {
   }
   return found;
 }
+
+/** The files that say what a model is. Not those further down: the folder may be no model, and hold a whole disk. */
+export const filesOfParts = (folder: string): ModelFile[] =>
+  ['', ...PARTS].flatMap((part) =>
+    entriesOf(path.join(folder, part)).flatMap(({ name }) => {
+      const at = path.join(part, name);
+      const stat = statOf(path.join(folder, at));
+      return stat?.isFile() ? [{ at, size: stat.size, mtimeMs: stat.mtimeMs }] : [];
+    }),
+  );
 
 /** Nothing where the folder is not there or may not be read. */
 export function entriesOf(folder: string): Dirent[] {

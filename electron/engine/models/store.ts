@@ -13,7 +13,7 @@ import type { ImagePool } from '../images/pool.ts';
 import { addModel } from './add.ts';
 import { type CatalogEntry, catalogInfo, readCatalog } from './catalog.ts';
 import type { Embedder } from './embedder.ts';
-import { entriesOf, modelFiles } from './files.ts';
+import { entriesOf, filesOfParts } from './files.ts';
 import { type ModelFolder, readModelFolder } from './folder.ts';
 import { modelHash } from './hash.ts';
 import { HOG_INFO, hogEmbedder } from './hog-embedder.ts';
@@ -239,7 +239,7 @@ function createFolderReader(): (folder: string) => Reading {
 }
 
 const folderStamp = (folder: string): string =>
-  modelFiles(folder)
+  filesOfParts(folder)
     .map(({ at, size, mtimeMs }) => `${at}:${size}:${mtimeMs}`)
     .join('\n');
 

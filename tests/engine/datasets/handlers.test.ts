@@ -1,7 +1,7 @@
 // The dataset calls and their jobs, with the real queue.
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { datasetHandlers } from '../../../electron/engine/handlers/datasets.ts';
 import type { Handlers, Job } from '../../../shared/contract.ts';
 import { ended, jpeg, openLab, put, type TestLab } from './lab.ts';
@@ -47,6 +47,15 @@ test('import answers at once with the dataset and a job; the full decode follows
   expect(problems[0]?.path).toBe('b/broken.jpg');
   expect(problems[0]?.reason.length).toBeGreaterThan(8);
   expect(await calls['dataset.list']({})).toEqual([await calls['dataset.get']({ id: datasetId })]);
+});
+
+test('~ in a typed path is the home folder, for a dataset as in the folder browser', async () => {
+  for (const name of ['HOME', 'USERPROFILE']) vi.stubEnv(name, path.dirname(lab.folder));
+  put(lab.folder, { 'cat/1.jpg': await jpeg(1), 'dog/2.jpg': await jpeg(2) });
+  const { datasetId, job } = await calls['dataset.import']({ ...importWish(), path: '~/images' });
+  await ended(lab, job);
+  expect(await calls['dataset.get']({ id: datasetId })).toMatchObject({ path: lab.folder, items: 2 });
+  vi.unstubAllEnvs();
 });
 
 test('a wrong folder is refused before any job starts', async () => {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filesOfParts, modelFiles } from '../../../electron/engine/models/files.ts';
 import { readModelFolder } from '../../../electron/engine/models/folder.ts';
 import { readOnnxHeader } from '../../../electron/engine/models/onnx-header.ts';
 import { fixturePath, sharedPath } from '../../helpers/shared.ts';
@@ -94,6 +95,18 @@ describe('a folder', () => {
     if (folder) expect(readModelFolder(folder).family).toBe('text');
     expect(readModelFolder(TEXT_ONLY).family).toBe('text');
   });
+});
+
+test('whether a folder changed is told by the files that say what it is, not by all that lies below it', () => {
+  const folder = changed(RESNET, (at) => {
+    mkdirSync(path.join(at, 'photos', 'more'), { recursive: true });
+    writeFileSync(path.join(at, 'photos', 'more', '1.jpg'), '');
+  });
+  const names = (files: { at: string }[]) => files.map(({ at }) => at.replaceAll(path.sep, '/')).sort();
+  const parts = names(filesOfParts(folder));
+  expect(parts).toEqual(expect.arrayContaining(['config.json', 'onnx/model.onnx', 'preprocessor_config.json']));
+  expect(parts).toEqual(names(filesOfParts(RESNET)));
+  expect(names(modelFiles(folder))).toContain('photos/more/1.jpg');
 });
 
 describe('what is missing is named', () => {
