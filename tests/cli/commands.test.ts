@@ -32,6 +32,19 @@ test(
 );
 
 test(
+  'import lists every file with a problem, however many there are',
+  async () => {
+    cpSync(at('shapes', 'circle'), at('broken', 'circle'), { recursive: true });
+    for (let i = 0; i < 10_001; i++) writeFileSync(at('broken', 'circle', `${i}.jpg`), '');
+    const { code, stdout } = await lab(dir, 'import', at('broken'), '--json');
+    expect(code).toBe(0);
+    const { problems, items, files } = JSON.parse(stdout) as { problems: unknown[]; items: number; files: number };
+    expect([items, files, problems.length]).toEqual([4, 10_005, 10_001]);
+  },
+  TIMEOUT,
+);
+
+test(
   'import --verify finds what only a full decode finds',
   async () => {
     const whole = readFileSync(at('shapes', 'circle', 'circle-0.png'));

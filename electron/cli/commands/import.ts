@@ -1,10 +1,10 @@
 // `lab import`: reads a folder or a list into the data folder and says what it found.
+import { problemPage } from '../../engine/datasets/items.ts';
 import { type Command, EXIT, flag, only } from '../command.ts';
 import { openDataset } from '../datasets.ts';
 import { withLab } from '../session.ts';
 
 const MOST_SHOWN = 20;
-const MOST_PROBLEMS = 10_000;
 
 export const importCommand: Command = {
   usage: 'DIR | LIST.csv | LIST.json',
@@ -16,7 +16,7 @@ export const importCommand: Command = {
   async run(positionals, values) {
     const source = only(positionals, 'The folder', 'import');
     return withLab(values, async (session) => {
-      const { client, progress } = session;
+      const { client, progress, running } = session;
       const start = performance.now();
       let dataset = await openDataset(session, { source }, { mayBeEmpty: true });
       if (flag(values, 'verify')) {
@@ -24,7 +24,8 @@ export const importCommand: Command = {
         dataset = await client.call('dataset.get', { id: dataset.id });
       }
       const seconds = Math.round(performance.now() - start) / 1000;
-      const { problems } = await client.call('dataset.problems', { id: dataset.id, limit: MOST_PROBLEMS });
+      // not by the call that the screens page with: here all of them are wanted
+      const { problems } = problemPage(running.engine.db, dataset.id, Number.MAX_SAFE_INTEGER);
       const { items, files, classes, name, id, path } = dataset;
       progress.clear();
       if (flag(values, 'json')) {
