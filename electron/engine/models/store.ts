@@ -127,7 +127,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     const info = await get(idOrPath);
     if (info.family === 'hog')
       throw new LabError('unsupported', 'hog is computed, not learnt: it has no weights to train. Choose a model.');
-    if (!info.installed || !info.path)
+    if (!info.path)
       throw new LabError('not-found', `${info.name} is not on this machine yet. Download it under Models first.`);
     const known = catalog.find((entry) => entry.id === info.id);
     const { model, problem } = preferred(read(info.path), known);

@@ -46,6 +46,10 @@ describe('the list', () => {
       installed: false,
       problem: expect.stringMatching(/preprocessor_config\.json/),
     });
+    await expect(lab.store.embedder('mine')).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(/mine has no preprocessor_config\.json/),
+    });
     copyModel(path.join(RESNET, 'preprocessor_config.json'), path.join(folder, 'preprocessor_config.json'));
     expect(await lab.store.get('mine')).toMatchObject({ installed: true, problem: null });
   });
