@@ -59,7 +59,7 @@ export function matches(keys: string, event: Pressed): boolean {
   return event.key.toLowerCase() === key.toLowerCase();
 }
 
-/** Enter and Space press what has the focus. */
+/** Enter and Space press what has the focus; Ctrl Enter does not. */
 const PRESSED = 'button, a, summary, [role=button], [role=option], [role=checkbox]';
 const TYPING = 'input:not([type=checkbox], [type=radio], [type=button]), textarea, [contenteditable=true]';
 
@@ -75,7 +75,8 @@ function handle(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return;
   const plain = !(event.ctrlKey || event.metaKey || event.altKey);
   if (plain && ownsPlainKeys(event.target)) return;
-  if (/^( |Enter)$/.test(event.key) && event.target instanceof Element && event.target.closest(PRESSED)) return;
+  if (plain && /^( |Enter)$/.test(event.key) && event.target instanceof Element && event.target.closest(PRESSED))
+    return;
   // One that is fading out is finished.
   const open = document.querySelector(':is([role=dialog], [role=alertdialog]):not([data-closed])') !== null;
   for (const { bindings } of [...entries.get()].reverse()) {
