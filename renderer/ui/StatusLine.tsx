@@ -14,7 +14,7 @@ export function StatusLine() {
   if (lost)
     return (
       <footer className="status">
-        <span>The engine is not running{job && `: ${VERBS[job.kind]} ${job.title} stopped`}</span>
+        <span className="clip">The engine is not running{job && ` · stopped with it: ${job.title}`}</span>
       </footer>
     );
   return (

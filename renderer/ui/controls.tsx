@@ -8,7 +8,8 @@ import { ToggleGroup } from '@base-ui/react/toggle-group';
 import { Tooltip } from '@base-ui/react/tooltip';
 import { AlertTriangle, Check, ChevronDown, CircleX, Info, Minus, Plus, X } from 'lucide-react';
 import { type ComponentProps, type ReactElement, type ReactNode, useId, useState } from 'react';
-import { errorText } from '../lab.ts';
+import { LabError } from '../../shared/contract.ts';
+import { errorText, useLine } from '../lab.ts';
 import { keyText } from './keys.ts';
 
 export const Kbd = ({ keys }: { keys: string }) => <kbd>{keyText(keys)}</kbd>;
@@ -341,7 +342,9 @@ export function Note({
 
 /** An error where it happened, in the engine's words. Nothing when there is none. */
 export function ErrorNote({ error, retry, onClose }: { error: unknown; retry?: () => void; onClose?: () => void }) {
-  if (!error) return null;
+  const lost = useLine().status === 'lost';
+  // The strip under the top bar says that the engine is gone, once for the whole window.
+  if (!error || (lost && error instanceof LabError && error.code === 'disconnected')) return null;
   return (
     <Note
       kind="bad"

@@ -58,6 +58,7 @@ test('progress says only what is known', () => {
   ).toBe('38 % · 3 min left · 21 images/s');
   expect(progressText(job({ status: 'running', done: 1234, total: 0 }))).toBe('1,234');
   expect(progressText(job({ status: 'running', done: 0, total: 0 }))).toBe('starting');
+  expect(progressText(job({ status: 'running', done: 0, total: 0, note: 'testing' }))).toBe('');
   expect(progressText(job({ status: 'queued' }))).toBe('waiting its turn');
   expect(progressText(job({ status: 'paused', done: 1, total: 2, rate: 5, secondsLeft: 9 }))).toBe('50 %');
 });
