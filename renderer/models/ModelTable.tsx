@@ -1,5 +1,5 @@
 // The models there are and those that can be had, with what each is good for, its size and its licence.
-import { Fragment, type KeyboardEvent } from 'react';
+import type { KeyboardEvent } from 'react';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { bytes } from '../ui/format.ts';
 import { GetModel, useDownload } from '../ui/GetModel.tsx';
@@ -30,42 +30,40 @@ export function ModelTable({ title, models, selected, onSelect, empty, downloads
         </thead>
         <tbody onKeyDown={(event) => arrows(event)}>
           {models.map((model) => (
-            <Fragment key={model.id}>
-              <tr aria-selected={model.id === selected} onClick={() => onSelect(model.id)}>
-                <td>
-                  <button
-                    type="button"
-                    className="link strong model-name"
-                    onClick={() => onSelect(model.id)}
-                    onFocus={() => onSelect(model.id)}
-                  >
-                    {model.name}
-                  </button>
-                  <div className="row wrap small model-marks">
-                    <span className="muted">{FAMILY[model.family].name}</span>
-                    {!model.pretrained && <span className="chip warn tag">no pretraining</span>}
-                    {model.problem && (
-                      <span className="chip bad tag">{model.installed ? 'no text side' : 'cannot be used'}</span>
-                    )}
-                  </div>
+            <tr key={model.id} aria-selected={model.id === selected} onClick={() => onSelect(model.id)}>
+              <td>
+                <button
+                  type="button"
+                  className="link strong model-name"
+                  onClick={() => onSelect(model.id)}
+                  onFocus={() => onSelect(model.id)}
+                >
+                  {model.name}
+                </button>
+                <div className="row wrap small model-marks">
+                  <span className="muted">{FAMILY[model.family].name}</span>
+                  {!model.pretrained && <span className="chip warn tag">no pretraining</span>}
+                  {model.problem && (
+                    <span className="chip bad tag">{model.installed ? 'no text side' : 'cannot be used'}</span>
+                  )}
+                </div>
+              </td>
+              <td>
+                <span className={model.problem ? 'lines bad' : 'lines muted'}>
+                  {model.problem ?? model.goodFor ?? FAMILY[model.family].can}
+                </span>
+                {downloads && <FailedDownload model={model} />}
+              </td>
+              <td className="n nowrap">{model.bytes > 0 ? bytes(model.bytes) : 'none'}</td>
+              <td>
+                <span className={model.licence ? 'lines' : 'lines muted'}>{model.licence ?? 'not stated'}</span>
+              </td>
+              {downloads && (
+                <td className="n">
+                  <GetModel model={model} toldElsewhere />
                 </td>
-                <td>
-                  <span className={model.problem ? 'lines bad' : 'lines muted'}>
-                    {model.problem ?? model.goodFor ?? FAMILY[model.family].can}
-                  </span>
-                </td>
-                <td className="n nowrap">{model.bytes > 0 ? bytes(model.bytes) : 'none'}</td>
-                <td>
-                  <span className={model.licence ? 'lines' : 'lines muted'}>{model.licence ?? 'not stated'}</span>
-                </td>
-                {downloads && (
-                  <td className="n">
-                    <GetModel model={model} toldElsewhere />
-                  </td>
-                )}
-              </tr>
-              {downloads && <FailedDownload model={model} selected={model.id === selected} />}
-            </Fragment>
+              )}
+            </tr>
           ))}
           {models.length === 0 && (
             <tr>
@@ -80,17 +78,10 @@ export function ModelTable({ title, models, selected, onSelect, empty, downloads
   );
 }
 
-/** Why its last download failed, across the table: a sentence with an address does not fit beside a button. */
-function FailedDownload({ model, selected }: { model: ModelInfo; selected: boolean }) {
+/** Why its last download failed, where there is room: a sentence with an address does not fit beside the button. */
+function FailedDownload({ model }: { model: ModelInfo }) {
   const job = useDownload(model.id);
-  if (job?.status !== 'failed') return null;
-  return (
-    <tr aria-selected={selected} className="more-of-it">
-      <td colSpan={5} className="bad">
-        {job.error?.message}
-      </td>
-    </tr>
-  );
+  return job?.status === 'failed' ? <p className="bad small breaking">{job.error?.message}</p> : null;
 }
 
 /** Up and down between the names. */
