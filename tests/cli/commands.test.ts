@@ -180,6 +180,36 @@ test(
 );
 
 test(
+  'a class whose every image breaks off is left out like an empty one, with its captions',
+  async () => {
+    await drawImages(at('torn'), 4);
+    for (let i = 0; i < 4; i++) {
+      const whole = readFileSync(at('torn', 'cross', `cross-${i}.png`));
+      writeFileSync(at('torn', 'cross', `cross-${i}.png`), whole.subarray(0, whole.length - 60));
+    }
+    const args = [
+      '--model',
+      at('models', 'tiny-clip'),
+      '--methods',
+      'zero-shot,nearest-mean',
+      '--test-fraction',
+      '0.5',
+    ];
+    const more = ['--shots', '1,2', '--seeds', '1', '--json'];
+    const { code, stdout } = await lab(dir, 'compare', at('torn'), ...args, ...more);
+    const report = JSON.parse(stdout);
+    expect(report.classes).toEqual(['circle', 'square']);
+    expect(report.protocol.classNames).toEqual({ circle: 'circle', square: 'square' });
+    expect(report.excluded).toHaveLength(5);
+    expect(report.excluded.at(-1)).toEqual({ path: 'cross', reason: 'the class has no usable image' });
+    expect(report.results).toHaveLength(3);
+    expect(report.omitted).toEqual([]);
+    expect(code).toBe(0);
+  },
+  TIMEOUT,
+);
+
+test(
   'a run that finds every feature cached ends with 0 each time, whatever its threads are doing',
   async () => {
     for (let run = 0; run < 5; run++) {

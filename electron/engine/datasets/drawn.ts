@@ -30,16 +30,19 @@ export function drawItems(engine: Pick<Engine, 'db'>, params: { datasetId: numbe
     );
   if (!labelled.some((item) => item.split === 'train'))
     throw new LabError('bad-request', `${dataset.name} has no training items. Set a split under Data.`);
-  const held = [...present].sort((a, b) => a - b);
+  return withHeldClasses({ items, classes, excluded });
+}
+
+/** Leaves out the classes that no item has any more, with the reason; `held` are the indices that the others had. */
+export function withHeldClasses({ items, classes, excluded }: Drawn): Drawn & { held: number[] } {
+  const present = new Set(items.map((item) => item.label));
+  const held = [...classes.keys()].filter((label) => present.has(label));
   const indexOf = new Map(held.map((label, index) => [label, index]));
+  const empty = classes.filter((_, label) => !present.has(label));
   return {
+    held,
     items: items.map((item) => ({ ...item, label: indexOf.get(item.label) ?? -1 })),
     classes: held.map((label) => classes[label]!),
-    excluded: [
-      ...excluded,
-      ...classes
-        .filter((_, label) => !present.has(label))
-        .map((name) => ({ path: name, reason: 'the class has no usable image' })),
-    ],
+    excluded: [...excluded, ...empty.map((name) => ({ path: name, reason: 'the class has no usable image' }))],
   };
 }

@@ -12,7 +12,8 @@ import {
   type ReportModel,
   type ResultRow,
 } from '../../../shared/report.ts';
-import { type Drawn, drawItems } from '../datasets/drawn.ts';
+import { wordsFor } from '../../../shared/templates.ts';
+import { type Drawn, drawItems, withHeldClasses } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { type DatasetItem, getDataset } from '../datasets/store.ts';
 import { wordsOf } from '../finetune/setup.ts';
@@ -20,6 +21,7 @@ import { type GridModel, type GridRow, runGrid } from '../methods/grid.ts';
 import { embedItems } from '../models/embed-dataset.ts';
 import type { Embedder } from '../models/embedder.ts';
 import { classTextFeatures } from '../models/text-features.ts';
+import { gatherRows } from '../numeric/matrix.ts';
 import { LAB_VERSION } from '../program.ts';
 import { environmentOf } from '../report/environment.ts';
 import { buildReport } from '../report/report.ts';
@@ -43,16 +45,15 @@ export const compareJob = defineJob<CompareParams>({
     if (!comparison) throw new LabError('not-found', 'The comparison of this job was deleted. Start a new one.');
     await ensureOnline(engine, params.datasetId); // a drive that is back brings its items with it
     const dataset = getDataset(engine.db, params.datasetId);
-    const drawn = drawItems(engine, params);
-    const { names, templates } = wordsOf(params, drawn.classes);
+    const chosen = drawItems(engine, params);
+    const { names, templates } = wordsOf(params, chosen.classes);
 
     const models: (GridModel & { about: ReportModel })[] = [];
     const failed = new Map<number, string>();
     for (const choice of params.models)
-      models.push(await embedWith(choice, drawn.items, { params, names, templates, failed, job }));
+      models.push(await embedWith(choice, chosen.items, { params, names, templates, failed, job }));
+    const drawn = readable(chosen, failed, models);
     const used = drawn.items.filter((item) => !failed.has(item.id));
-    for (const item of drawn.items)
-      if (failed.has(item.id)) drawn.excluded.push({ path: item.path, reason: failed.get(item.id)! });
 
     const test: TestItem[] = used
       .filter((item) => item.split === 'test' && item.label >= 0)
@@ -78,7 +79,7 @@ export const compareJob = defineJob<CompareParams>({
         seeds: params.seeds,
         methods: METHOD_IDS.filter((id) => results.some((row) => row.method === id)),
         templates,
-        classNames: Object.fromEntries(drawn.classes.map((name, c) => [name, names[c]!])),
+        classNames: Object.fromEntries(drawn.classes.map((name) => [name, wordsFor(params.classNames, name)])),
         splitSource:
           dataset.splitSource === 'stratified'
             ? `stratified, seed ${dataset.splitSeed}, test fraction ${dataset.testFraction}`
@@ -96,6 +97,21 @@ export const compareJob = defineJob<CompareParams>({
     if (id !== undefined) rmSync(rowsFolder(engine, id), { recursive: true, force: true });
   },
 });
+
+/**
+ * What is left when the files that could not be embedded are gone, and with them a class of nothing else: like an empty folder,
+ * it would leave no row that every class can fill. Its captions go too.
+ */
+function readable(drawn: Drawn, failed: Map<number, string>, models: GridModel[]): Drawn {
+  const gone = drawn.items.filter((item) => failed.has(item.id));
+  const { held, ...rest } = withHeldClasses({
+    items: drawn.items.map((item) => (failed.has(item.id) ? { ...item, label: -1 } : item)),
+    classes: drawn.classes,
+    excluded: [...drawn.excluded, ...gone.map(({ id, path }) => ({ path, reason: failed.get(id)! }))],
+  });
+  for (const model of models) if (model.text) model.text = gatherRows(model.text, model.dim, Int32Array.from(held));
+  return rest;
+}
 
 /**
  * Rows of a job that is resumed after labels, the split or files changed belong to other items: they would be read against the
