@@ -18,7 +18,7 @@ type Section = {
 
 export function blocksByStructure({ graph, parameters }: Prepared, flow: Flow): Blocks {
   const sections = sectionsOf(graph, flow);
-  const blockOf = sections.some((s) => s.attention) ? byAttention(sections) : byConvolution(sections, graph, flow);
+  const blockOf = isTransformer(sections, graph) ? byAttention(sections) : byConvolution(sections, graph, flow);
   const count = Math.max(-1, ...blockOf.filter((b) => typeof b === 'number')) + 1;
   const of = new Map<string, Block>();
   for (const { name } of parameters) {
@@ -27,6 +27,13 @@ export function blocksByStructure({ graph, parameters }: Prepared, flow: Flow): 
     of.set(name, section < 0 ? 'stem' : blockOf[section]!);
   }
   return { count, of, names: Array.from({ length: count }, (_, i) => `block ${i}`) };
+}
+
+/** One attention after residuals of convolutions is a pooling of their places (CLIP's ResNets), not a block. */
+function isTransformer(sections: readonly Section[], graph: Graph): boolean {
+  const attentions = sections.filter((s) => s.attention).length;
+  const holdsConv = (s: Section) => graph.nodes.slice(s.from, s.to + 1).some((node) => node.op === 'Conv');
+  return attentions > 1 || (attentions === 1 && !sections.some((s) => s.residual && holdsConv(s)));
 }
 
 /** Cuts after every node past which only one activation is still wanted. */

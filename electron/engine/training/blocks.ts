@@ -92,7 +92,12 @@ function blockAt(spans: readonly Span[], named: Named | undefined, at: number, s
   return next < 0 ? 'head' : next + shift;
 }
 
-const dotted = (name: string) => name.replaceAll('/', '.').replace(/^\./, '');
+/** A node's path names a container before its member, as in `/layer1/layer1.0/conv1/Conv`: once is enough. */
+const dotted = (name: string) =>
+  name
+    .replaceAll(/(^|\/)([^/]+)\/(?=\2\.)/g, '$1')
+    .replaceAll('/', '.')
+    .replace(/^\./, '');
 /** The parameter's own name says more than those of the nodes; matrices such as onnx::MatMul_250 have only these. */
 const labelsOf = (p: Parameter) => [p.name, ...p.uses.map((use) => use.node)].map(dotted);
 

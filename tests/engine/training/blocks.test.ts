@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { type Block, blocksOf } from '../../../electron/engine/training/blocks.ts';
 import { flowOfPrepared } from '../../../electron/engine/training/blocks-flow.ts';
 import { blocksByStructure } from '../../../electron/engine/training/blocks-structure.ts';
-import { prepare } from '../../../electron/engine/training/prepare.ts';
+import { createGraph, type Value } from '../../../electron/engine/training/graph.ts';
+import { ops } from '../../../electron/engine/training/ops/index.ts';
+import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import { sharedPath } from '../../helpers/shared.ts';
 import { prepareFixture, prepareVision } from './adapt.ts';
 
@@ -12,6 +14,47 @@ const members = (of: ReadonlyMap<string, Block>, block: Block) =>
 const image = { pixel_values: [2, 3, 64, 64] };
 const text = { input_ids: [2, 8], attention_mask: [2, 8] };
 const bert = { ...text, token_type_ids: [2, 8] };
+
+/** Residuals of one convolution each, its weight named by a number and its node as given; then an attention over the places. */
+function residuals(nodes: readonly string[]): Prepared {
+  const g = createGraph(ops);
+  const parameters: Prepared['parameters'] = [];
+  const weight = (shape: number[], op: string, node: string) => {
+    const name = `onnx::${op}_${parameters.length}`;
+    const uses = [{ op, node, input: 1, index: g.nodes.length }];
+    parameters.push({ name, shape, data: new Float32Array(shape.reduce((a, b) => a * b)), uses });
+    return g.input(name, shape);
+  };
+  const conv = (x: Value, node: string) =>
+    g.emit('Relu', [g.emit('Conv', [x, weight([4, 4, 3, 3], 'Conv', node)], { pads: [1, 1, 1, 1] })]);
+  let x = conv(g.input('x', [1, 4, 8, 8]), '/visual/conv1/Conv');
+  for (const node of nodes) x = g.add(x, conv(x, node));
+  const places = g.transpose(g.reshape(x, [1, 4, 64]), [0, 2, 1]);
+  const [q, k, v] = ['q', 'k', 'v'].map((n) =>
+    g.matmul(places, weight([4, 4], 'MatMul', `/visual/attnpool/${n}/MatMul`)),
+  );
+  const scores = g.emit('Softmax', [g.matmul(q!, g.swapLast(k!))], { axis: -1 });
+  g.outputs = [g.mean(g.matmul(scores, v!), [1], false)];
+  return { graph: g, parameters, file: '' };
+}
+
+describe('CLIP’s ResNets, batch norm folded and an attention at the end', () => {
+  test('members of a Sequential are blocks of their own, as the nodes of their unnamed weights say', () => {
+    const at = ['layer1/layer1.0', 'layer1/layer1.1', 'layer2/layer2.0'].map((s) => `/visual/${s}/conv1/Conv`);
+    const { names, of } = blocksOf(residuals(at));
+    expect(names).toEqual(['layer1.0', 'layer1.1', 'layer2.0']);
+    expect(members(of, 1)).toEqual(['onnx::Conv_2']);
+    expect(members(of, 'head')).toHaveLength(3);
+  });
+  test('without any name the convolutions are the blocks, not the one attention that pools', () => {
+    const prepared = residuals(['', '', '']);
+    const { count, of } = blocksByStructure(prepared, flowOfPrepared(prepared));
+    expect(count).toBe(3);
+    expect(members(of, 'stem')).toEqual(['onnx::Conv_0']);
+    expect(members(of, 2)).toEqual(['onnx::Conv_3']);
+    expect(members(of, 'head')).toHaveLength(3);
+  });
+});
 
 describe('by name', () => {
   test('a CLIP vision tower, its matrices named onnx::MatMul_NNN', async () => {
