@@ -73,6 +73,15 @@ describe('refusals name the op, its node, and what can be trained instead', () =
     expect(message).toContain(`: ${reason}. Train only what comes after it`);
   });
 
+  test('double precision', () => {
+    const g = createGraph(ops);
+    const x = g.input('x', [2]);
+    const y = g.cast(g.emit('Sigmoid', [g.cast(x, 'float64')]), 'float32');
+    expect(() => pullBack(g, ops, new Map([[y.name, g.full(y.shape, 1)]]), [x])).toThrow(
+      /form of Sigmoid \(node Sigmoid\.\d+\): it works in double precision\. Train only what comes after it/,
+    );
+  });
+
   test('padding that is worked out at run time', () => {
     const g = createGraph(ops);
     const x = g.input('x', [2]);
