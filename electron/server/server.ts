@@ -5,6 +5,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import { LabError } from '../../shared/contract.ts';
 import { contentSecurityPolicy } from '../../shared/csp.ts';
 import { socketWire } from '../../shared/wires.ts';
 import type { RunningEngine } from '../engine/engine.ts';
@@ -22,7 +23,7 @@ export type ServerOptions = {
 
 export type LabServer = { url: string; close(): Promise<void> };
 
-/** Serves the page, the engine's files and the RPC at http://127.0.0.1:PORT/TOKEN/ until `close`. Throws when the port is taken. */
+/** Serves the page, the engine's files and the RPC at http://127.0.0.1:PORT/TOKEN/ until `close`. Throws `conflict` when the port is taken. */
 export async function startServer(
   engine: Pick<RunningEngine, 'accept' | 'files'>,
   { port = 0, bundleDir, token = randomBytes(24).toString('base64url') }: ServerOptions,
@@ -51,7 +52,11 @@ export async function startServer(
     });
   });
   server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
+    const why = error.code === 'EACCES' ? 'may not be used by this account' : 'is taken by another program';
+    throw new LabError('conflict', `Port ${port} ${why}. Choose another with --port, or leave it out for a free one.`);
+  });
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   /**

@@ -85,6 +85,15 @@ test('answers calls over the socket', async () => {
   socket.terminate();
 });
 
+test('a port that is taken is named', async () => {
+  const engine = serve(standInHandlers(), () => {});
+  const port = Number(new URL(server.url).port);
+  await expect(startServer({ accept: engine.accept, files }, { bundleDir: dir, port })).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringMatching(new RegExp(`Port ${port} is taken.*--port`)),
+  });
+});
+
 test('a message that is too large ends its own socket and nothing else', async () => {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}rpc`, { origin: new URL(server.url).origin });
   await once(socket, 'open');
