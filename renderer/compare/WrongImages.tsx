@@ -3,9 +3,10 @@ import { ChevronLeft, ChevronRight } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { percent } from '../../shared/chart/words.ts';
 import type { PointDetail } from '../../shared/report.ts';
-import { imageUrl, thumbnailUrl } from '../../shared/urls.ts';
+import { imageUrl } from '../../shared/urls.ts';
 import { Button, IconButton } from '../ui/controls.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
+import { Thumb } from '../ui/Thumb.tsx';
 
 type Wrong = PointDetail['wrong'];
 
@@ -29,7 +30,7 @@ export function WrongImages({ wrong }: { wrong: Wrong }) {
               title={`Said ${one.predicted}, is ${one.label}`}
               aria-label={`Open ${one.path}: said ${one.predicted} with ${percent(one.p)} %, is ${one.label}`}
             >
-              <img className="thumb" src={thumbnailUrl(one.hash)} alt="" loading="lazy" />
+              <Thumb hash={one.hash} lazy />
               <span className="said-so">
                 <bdi className="bad clip">{one.predicted}</bdi>
                 <span className="num">{one.p.toFixed(2)}</span>
@@ -102,7 +103,7 @@ function BigView({ wrong, at, onAt }: { wrong: Wrong; at: number | null; onAt(at
       {one && (
         <>
           <div className="big-image">
-            <img src={imageUrl(one.itemId)} alt={`${one.path}, labelled ${one.label}`} />
+            <Whole key={one.itemId} one={one} />
           </div>
           <dl className="facts">
             <dt>Predicted</dt>
@@ -120,4 +121,15 @@ function BigView({ wrong, at, onAt }: { wrong: Wrong; at: number | null; onAt(at
       )}
     </Dialog>
   );
+}
+
+function Whole({ one }: { one: Wrong[number] }) {
+  const [failed, setFailed] = useState(false);
+  if (failed)
+    return (
+      <p className="muted">
+        The image cannot be shown: its dataset was taken off the list, or its folder is away. What was predicted stays.
+      </p>
+    );
+  return <img src={imageUrl(one.itemId)} alt={`${one.path}, labelled ${one.label}`} onError={() => setFailed(true)} />;
 }

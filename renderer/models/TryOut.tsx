@@ -2,11 +2,11 @@
 import { ImagePlus, Shuffle } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { Dataset, Item, ModelInfo } from '../../shared/contract.ts';
-import { thumbnailUrl } from '../../shared/urls.ts';
 import { pickFile } from '../host.ts';
 import { useCall, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, IconButton, Labelled, Select, TextArea } from '../ui/controls.tsx';
 import { baseName, milliseconds, percent } from '../ui/format.ts';
+import { Thumb } from '../ui/Thumb.tsx';
 import { parseLabels, ranked } from './words.ts';
 
 const IMAGES = { name: 'Images', extensions: ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif', 'bmp'] };
@@ -154,7 +154,7 @@ function Pictures({ dataset, datasets, chosen, onDataset, onItem }: PicturesProp
               aria-label={`Try ${baseName(item.path)}, ${item.label ?? 'no label'}`}
               onClick={() => onItem(item)}
             >
-              <img className="thumb" src={thumbnailUrl(item.hash)} alt="" />
+              <Thumb hash={item.hash} />
             </button>
           </li>
         ))}

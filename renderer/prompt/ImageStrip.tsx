@@ -2,8 +2,8 @@
 import { Check, Pin, Shuffle, X } from 'lucide-react';
 import { percent } from '../../shared/chart/words.ts';
 import type { CaptionScore } from '../../shared/contract.ts';
-import { thumbnailUrl } from '../../shared/urls.ts';
 import { Button } from '../ui/controls.tsx';
+import { Thumb } from '../ui/Thumb.tsx';
 import type { Scored, ShownImage } from './useScore.ts';
 
 const TOP = 3;
@@ -57,7 +57,7 @@ function ImageCard({ image, kept, onKeep, score, chosen }: CardProps) {
         title={`${image.path}: click to keep it when others are shown`}
         onClick={onKeep}
       >
-        <img className="thumb" src={thumbnailUrl(image.hash)} alt="" />
+        <Thumb hash={image.hash} />
         {kept && <Pin size={14} aria-hidden="true" />}
       </button>
       <span className="row verdict">
