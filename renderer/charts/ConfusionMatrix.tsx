@@ -12,6 +12,8 @@ type ConfusionProps = {
   confusion: number[][];
   /** Pixels the square and its labels may take. */
   width: number;
+  /** Pixels the square alone may take; what the width leaves when it is not given. */
+  height?: number;
   /** Click or Enter on a cell that holds something. */
   onPick?: (cell: Cell) => void;
   picked?: Cell | null;
@@ -31,13 +33,17 @@ export function cellSentence(
 
 /** Below this many pixels a row has no room for its name; hovering and arrow keys still tell it. */
 const LEAST_LABELLED = 10;
+/** Names have this much, and where the square leaves more, that. */
+const NAMES = 96;
 
-export function ConfusionMatrix({ classes, confusion, width, onPick, picked = null }: ConfusionProps) {
+export function ConfusionMatrix({ classes, confusion, width, height, onPick, picked = null }: ConfusionProps) {
   const [at, setAt] = useState<Cell | null>(null);
   const n = classes.length;
-  const labels = (width - 100) / n >= LEAST_LABELLED;
-  const left = labels ? Math.min(96, 12 + Math.max(...classes.map((name) => name.length)) * 6) : 0;
-  const cell = Math.min(22, (width - left) / Math.max(1, n));
+  const most = height ?? width;
+  const labels = Math.min(width - NAMES - 4, most) / n >= LEAST_LABELLED;
+  const names = Math.max(NAMES, width - most);
+  const left = labels ? Math.min(names, 12 + Math.max(...classes.map((name) => name.length)) * 6) : 0;
+  const cell = Math.min(22, Math.min(width - left, most) / Math.max(1, n));
   const gap = cell > 6 ? 1 : 0;
   const side = cell * n;
   const here = (event: PointerEvent<SVGRectElement>): Cell => {

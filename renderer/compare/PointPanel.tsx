@@ -140,7 +140,8 @@ function Detail({ detail }: { detail: PointDetail }) {
           <ConfusionMatrix
             classes={classes}
             confusion={confusion}
-            width={Math.min(780, window.innerHeight * 0.76 - 150)}
+            width={780}
+            height={Math.min(780, window.innerHeight * 0.76 - 150)}
             picked={picked}
             onPick={pick}
           />

@@ -32,6 +32,17 @@ describe('confusions', () => {
     expect(html.match(/<rect/g)!.length).toBeLessThan(2010);
     expect(html).not.toContain('<text');
   });
+
+  test('names stand beside the rows where the square leaves room for them', () => {
+    const many = Array.from({ length: 40 }, (_, i) => `a class with a long name, number ${i}`);
+    const counts = many.map((_, i) => many.map((_, j) => (i === j ? 4 : 0)));
+    const draw = (room: { width: number; height?: number }) =>
+      renderToStaticMarkup(<ConfusionMatrix classes={many} confusion={counts} {...room} />);
+    expect(draw({ width: 460 })).not.toContain('<text');
+    const html = draw({ width: 780, height: 460 });
+    expect(html).toContain('>a class with a long name, number 39</text>');
+    expect(html).toContain('height="460"');
+  });
 });
 
 describe('recall of each class', () => {
