@@ -15,19 +15,41 @@ function noDisplay(): string | null {
     : 'No display here ($DISPLAY and $WAYLAND_DISPLAY are empty): the lab opens in a browser instead.';
 }
 
-/** Runs a program with this terminal until it ends, passing signals on. */
-function become(command: string, args: string[], env: NodeJS.ProcessEnv): void {
+/** Milliseconds within which a program that fails has shown no window yet. */
+const EARLY = 5000;
+
+/** Runs a program with this terminal until it ends, passing signals on; `otherwise` takes over where it fails at once. */
+function become(command: string, args: string[], env: NodeJS.ProcessEnv, otherwise?: (why: string) => void): void {
+  const started = performance.now();
+  let stopped = false;
   const child = spawn(command, args, { stdio: 'inherit', env });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  const pass = (signal: NodeJS.Signals) => {
+    stopped = true;
+    child.kill(signal);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, pass);
+  const fail = (why: string, code: number) => {
+    if (!otherwise || stopped || performance.now() - started > EARLY) process.exit(code);
+    for (const signal of signals) process.off(signal, pass);
+    otherwise(why);
+  };
   child.on('error', (error) => {
     say(`${command} could not be started: ${error.message}`);
-    process.exit(1);
+    fail('The window could not be started.', 1);
   });
-  child.on('exit', (code) => process.exit(code ?? 1));
+  child.on('exit', (code, signal) => {
+    if (code === 0) process.exit(0);
+    fail(`The window ended at once (${signal ?? `code ${code}`}); what it said is above.`, code ?? 1);
+  });
 }
 
 const serveInstead = (args: string[]) =>
   become(process.execPath, [path.join(ROOT, 'dist/engine/server.js'), ...args], process.env);
+const inBrowser = (why: string) => {
+  say(`${why} The lab opens in a browser instead.`);
+  serveInstead(['--open', ...args]);
+};
 
 await bundleIfStale();
 const args = process.argv.slice(2).filter((arg) => arg !== '--browser');
@@ -38,8 +60,6 @@ else if (reason) {
   serveInstead(args);
 } else {
   const electron = await findElectron();
-  if ('missing' in electron) {
-    say(`${electron.missing} The lab opens in a browser instead.`);
-    serveInstead(['--open', ...args]);
-  } else become(electron.binary, [...launchArguments(), ROOT, ...args], { ...process.env, ...electron.env });
+  if ('missing' in electron) inBrowser(electron.missing);
+  else become(electron.binary, [...launchArguments(), ROOT, ...args], { ...process.env, ...electron.env }, inBrowser);
 }

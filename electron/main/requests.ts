@@ -18,17 +18,20 @@ import type { FileFilter } from '../../shared/host-api.ts';
 import { engineFile, PAGE } from './protocol.ts';
 import type { Supervisor } from './supervisor.ts';
 
+/** Whether it is our page that asks. */
+const isOurs = ({ sender, senderFrame }: IpcMainEvent | IpcMainInvokeEvent): boolean =>
+  senderFrame !== null && senderFrame === sender.mainFrame && senderFrame.url.startsWith(PAGE);
+
 /** The window that asks; throws when it is not showing our page. */
-function asker(event: IpcMainEvent | IpcMainInvokeEvent): BrowserWindow {
+function asker(event: IpcMainInvokeEvent): BrowserWindow {
   const window = BrowserWindow.fromWebContents(event.sender);
-  if (!window || event.senderFrame !== event.sender.mainFrame || !event.senderFrame?.url.startsWith(PAGE))
-    throw new Error('Refused.');
+  if (!window || !isOurs(event)) throw new Error('Refused.');
   return window;
 }
 
 export function answerRequests(engine: Supervisor, showLogs: () => void): void {
   ipcMain.on('engine', (event) => {
-    asker(event);
+    if (!isOurs(event)) return; // thrown here it would come up as a dialog; a page that is being replaced asks again
     const { port1, port2 } = new MessageChannelMain();
     event.sender.postMessage('engine', null, [port1]);
     engine.connect(port2);
