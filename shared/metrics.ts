@@ -143,17 +143,3 @@ export function metricsOf(
     confidence,
   };
 }
-
-/** The lines a chart starts from: 1/classes, and always saying the commonest training class. */
-export function baselinesOf(
-  classes: number,
-  trainLabels: ArrayLike<number>,
-  testLabels: ArrayLike<number>,
-): { chance: number; majority: number } {
-  const counts = new Array<number>(classes).fill(0);
-  for (let i = 0; i < trainLabels.length; i++) counts[trainLabels[i]!]!++;
-  const common = argmax(counts, 0, classes);
-  let right = 0;
-  for (let i = 0; i < testLabels.length; i++) if (testLabels[i] === common) right++;
-  return { chance: classes ? 1 / classes : 0, majority: testLabels.length ? right / testLabels.length : 0 };
-}

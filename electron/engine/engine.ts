@@ -24,8 +24,6 @@ export type EngineOptions = {
   modelsDirs?: string[];
   /** The program's models/ folder; found beside the source or the bundle when left out. */
   shippedDir?: string;
-  /** Where a browser host is reached, to name the owner of a data folder. */
-  url?: string;
   /** Told of every log line besides the file. */
   onLog?: (level: LogLine['level'], text: string) => void;
 };
@@ -52,7 +50,6 @@ export async function createEngine(options: EngineOptions): Promise<RunningEngin
     pid: process.pid,
     host: options.host,
     since: new Date().toISOString(),
-    ...(options.url ? { url: options.url } : {}),
   });
   const log = fileLog(path.join(dirs.data, 'lab.log'), options.onLog);
   const listeners: (<E extends EventName>(event: E, payload: Events[E]) => void)[] = [];

@@ -5,7 +5,7 @@ import { percent, points } from '../../shared/chart/words.ts';
 import type { Dataset } from '../../shared/contract.ts';
 import { className } from '../../shared/templates.ts';
 import { IconButton, TextField } from '../ui/controls.tsx';
-import { type Draft, edit, withWords, wordsFor } from './drafts.ts';
+import { type Draft, edit, withWords, wordsOf } from './drafts.ts';
 import type { Scored } from './useScore.ts';
 
 type Props = { dataset: Dataset; draft: Draft; change(next: (before: Draft) => Draft): void; scored: Scored };
@@ -23,7 +23,7 @@ export function ClassNames({ dataset, draft, change, scored }: Props) {
           <ClassRow
             key={name}
             name={name}
-            words={wordsFor(draft.now, name)}
+            words={wordsOf(draft.now, name)}
             recall={scored.score?.perClass[name] ?? null}
             before={scored.start?.perClass[name] ?? null}
             rename={rename}

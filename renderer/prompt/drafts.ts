@@ -1,5 +1,5 @@
 // Captions being edited: class names and templates with undo, kept while the window is open, one draft per dataset.
-import { className, DEFAULT_TEMPLATES } from '../../shared/templates.ts';
+import { className, DEFAULT_TEMPLATES, wordsFor } from '../../shared/templates.ts';
 import type { Captions } from '../ui/captions.ts';
 import { createStore } from '../ui/store.ts';
 
@@ -37,7 +37,7 @@ export function redo(draft: Draft): Draft {
   return { now: next, past: [...draft.past, { captions: draft.now, field: '', at: 0 }], future, field: '', at: 0 };
 }
 
-export const wordsFor = (captions: Captions, name: string): string => captions.classNames[name] ?? className(name);
+export const wordsOf = (captions: Captions, name: string): string => wordsFor(captions.classNames, name);
 
 /** A name equal to the folder's own words is not kept, so that what is kept is what was changed. */
 export function withWords(captions: Captions, name: string, words: string): Captions {

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   argmax,
-  baselinesOf,
   brierOf,
   confusionMatrix,
   eceOf,
@@ -82,10 +81,5 @@ describe('metrics', () => {
     expect(argmax([0.5, 0.5], 0, 2)).toBe(0);
     const m = metricsOf(Float64Array.from([0.5, 0.5]), Int32Array.from([1]), ['a', 'b'], Int32Array.from([1]));
     expect([m.accuracy, m.confidence[0]]).toEqual([1, 0.5]);
-  });
-
-  it('draw the lines of chance and of the commonest training class', () => {
-    expect(baselinesOf(4, [0, 1, 1, 3], [1, 1, 0, 2, 1])).toEqual({ chance: 0.25, majority: 0.6 });
-    expect(baselinesOf(2, [], [])).toEqual({ chance: 0.5, majority: 0 });
   });
 });

@@ -105,7 +105,7 @@ export async function openCache(file: string): Promise<Database> {
   );
 }
 
-export type Owner = { pid: number; host: string; since: string; url?: string };
+export type Owner = { pid: number; host: string; since: string };
 
 /**
  * Makes this process the only owner of a data folder until `release` or its death: an exclusive lock on lock.sqlite,
@@ -124,8 +124,8 @@ export async function ownDataFolder(dir: string, owner: Owner): Promise<{ releas
     if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
     let holder = 'another process';
     try {
-      const { pid, host, url } = JSON.parse(readFileSync(who, 'utf8')) as Owner;
-      holder = `the lab's ${host} (process ${pid}${url ? `, ${url}` : ''})`;
+      const { pid, host } = JSON.parse(readFileSync(who, 'utf8')) as Owner;
+      holder = `the lab's ${host} (process ${pid})`;
     } catch {
       // the holder has not written its name yet
     }

@@ -10,7 +10,7 @@ import {
   undo,
   withTemplate,
   withWords,
-  wordsFor,
+  wordsOf,
 } from '../../../renderer/prompt/drafts.ts';
 import { topOf } from '../../../renderer/prompt/ImageStrip.tsx';
 import { mixKept, pickSpread } from '../../../renderer/prompt/useScore.ts';
@@ -48,9 +48,9 @@ describe('undo', () => {
 
 describe('words', () => {
   test('a folder’s name is the beginning, and is not kept as a change', () => {
-    expect(wordsFor(START, 'lily-valley')).toBe('lily valley');
+    expect(wordsOf(START, 'lily-valley')).toBe('lily valley');
     const changed = withWords(START, 'lily-valley', 'lily of the valley');
-    expect(wordsFor(changed, 'lily-valley')).toBe('lily of the valley');
+    expect(wordsOf(changed, 'lily-valley')).toBe('lily of the valley');
     expect(withWords(changed, 'lily-valley', 'lily valley').classNames).toEqual({});
   });
 
