@@ -25,3 +25,13 @@ export const frame = (page: Page) => {
     idle: (timeout = 60_000) => expect(status.getByText('Ready')).toBeVisible({ timeout }),
   };
 };
+
+/** Lets a file or folder of this disk fall on the middle of the page, as the system's own dragging does. */
+export async function drop(page: Page, path: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  const size = await page.evaluate(() => ({ x: innerWidth / 2, y: innerHeight / 2 }));
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, ...size, data });
+  await session.detach();
+}

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { addBroken, addCopy, drawFolder, drawMany } from '../images.ts';
 import { expect, test } from '../launch.ts';
 import { dataScreen, folderBrowser, importFolder } from '../pages/data.ts';
-import { frame } from '../pages/frame.ts';
+import { drop, frame } from '../pages/frame.ts';
 
 const CLASSES = ['red fox', 'tree_frog', 'whale'];
 
@@ -166,14 +166,16 @@ test('after a restart everything is there, and a folder that is away is offline,
   renameSync(`${folder}-unplugged`, folder);
 });
 
-test('a dropped folder: a browser cannot tell its path, says so and offers its own way', async ({ lab }) => {
-  test.skip(lab.host === 'electron', 'a drop made by a script carries no path there');
+test('a dropped folder is imported; a browser cannot tell its path, says so and offers its own way', async ({
+  lab,
+}) => {
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 4);
   await frame(lab.page).goTo('Data');
-  await lab.page.evaluate(() => {
-    const data = new DataTransfer();
-    data.items.add(new File(['x'], 'photo.jpg'));
-    window.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-  });
+  await drop(lab.page, folder);
+  if (lab.host === 'electron') {
+    await expect(dataScreen(lab.page).usable).toHaveText(/12 of 12/, { timeout: 20_000 });
+    return;
+  }
   await expect(lab.page.getByRole('dialog')).toContainText('A browser does not tell where a dropped file lies.');
   await lab.page.keyboard.press('Escape');
   await expect(lab.page.getByRole('dialog')).toHaveCount(0);
