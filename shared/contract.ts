@@ -8,6 +8,7 @@ import {
   finetuneParams,
   finetuneSettings,
   type ResolvedSettings,
+  threadCount,
 } from './finetune.ts';
 import {
   type Crossing,
@@ -215,7 +216,7 @@ export const compareParams = z.object({
   /** Settings of the methods that train the encoder, where they shall differ from each method's own. */
   training: finetuneSettings.default({}),
   device: z.string().optional(),
-  threads: z.number().int().min(0).optional(),
+  threads: threadCount.optional(),
 });
 export type CompareParams = z.infer<typeof compareParams>;
 
@@ -270,8 +271,7 @@ export type TemplateSet = { id: string; name: string; source: string; templates:
 export const settingsShape = z.object({
   theme: z.enum(['system', 'light', 'dark']).default('system'),
   device: z.string().default('auto'),
-  /** 0: as many as there are cores. */
-  threads: z.number().int().min(0).max(256).default(0),
+  threads: threadCount.default(0),
   /** The Hub or a mirror of it. */
   hubUrl: z.string().default('https://huggingface.co'),
   hubToken: z.string().default(''),
@@ -379,7 +379,7 @@ export const calls = {
     model: z.string(),
     output: z.string().optional(),
     device: z.string().optional(),
-    threads: z.number().int().optional(),
+    threads: threadCount.optional(),
     text: z.string().optional(),
     imagePath: z.string().optional(),
     k: z.number().int().min(1).max(1000).default(20),

@@ -2,6 +2,11 @@
 import { z } from 'zod';
 import type { Metrics, Shots } from './report.ts';
 
+/** More are of no use on any machine, and each takes memory of its own. */
+export const MAX_THREADS = 256;
+/** 0: as many as there are cores. */
+export const threadCount = z.number().int().min(0).max(MAX_THREADS);
+
 /** The ways that change the encoder's own weights; they run in a comparison and alone. */
 export const TRAINED_METHOD_IDS = ['fine-tune', 'last-blocks', 'lora', 'biases', 'lp-ft', 'flyp'] as const;
 export type TrainedMethodId = (typeof TRAINED_METHOD_IDS)[number];
@@ -81,7 +86,7 @@ export const finetuneParams = z.object({
     .default(null),
   keepLeaks: z.boolean().default(false),
   device: z.string().optional(),
-  threads: z.number().int().min(0).optional(),
+  threads: threadCount.optional(),
   /** The new model's name; left out: model-method-dataset. */
   name: z.string().min(1).max(100).optional(),
 });

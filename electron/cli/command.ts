@@ -61,14 +61,16 @@ export const text = (values: Values, name: string): string | undefined => values
 export const texts = (values: Values, name: string): string[] => (values[name] as string[] | undefined) ?? [];
 export const flag = (values: Values, name: string): boolean => values[name] === true;
 
-/** A whole number of at least `least`; undefined when it is not given. */
-export function whole(values: Values, name: string, least: number): number | undefined {
+/** A whole number from `least` to `most`; undefined when it is not given. */
+export function whole(values: Values, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
   const option = name.length === 1 ? `-${name}` : `--${name}`;
   const given = text(values, name);
   if (given === undefined) return undefined;
   const value = Number(given);
-  if (!Number.isInteger(value) || value < least)
-    throw new UsageError(`${option} ${given}: a whole number from ${least} on is needed.`);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} on` : `from ${least} to ${most}`;
+    throw new UsageError(`${option} ${given}: a whole number ${range} is needed.`);
+  }
   return value;
 }
 

@@ -4,8 +4,8 @@ import { classNames, type DatasetItem, datasetItems } from '../engine/datasets/s
 import { createPace } from '../engine/jobs/progress.ts';
 import { embedItems } from '../engine/models/embed-dataset.ts';
 import type { Embedder } from '../engine/models/embedder.ts';
-import { type Values, whole } from './command.ts';
-import { readDevice, resolveModel } from './inputs.ts';
+import type { Values } from './command.ts';
+import { readDevice, readThreads, resolveModel } from './inputs.ts';
 import { progressLine } from './progress.ts';
 import type { Session } from './session.ts';
 
@@ -22,7 +22,7 @@ export type EmbeddedDataset = {
 /** --model, --device, --threads. */
 export async function openEmbedder(session: Session, model: string, values: Values): Promise<Embedder> {
   const { id, output } = await resolveModel(session, model);
-  const [device, threads] = [readDevice(values), whole(values, 'threads', 0)];
+  const [device, threads] = [readDevice(values), readThreads(values)];
   return session.running.engine.models.embedder(id, {
     ...(output === undefined ? {} : { output }),
     ...(device === undefined ? {} : { device }),

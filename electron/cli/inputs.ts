@@ -3,9 +3,10 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { LabError } from '../../shared/contract.ts';
+import { MAX_THREADS } from '../../shared/finetune.ts';
 import { METHOD_IDS, type MethodId, type Shots } from '../../shared/report.ts';
 import { TEMPLATE_SETS } from '../../shared/templates.ts';
-import { list, text, UsageError, type Values } from './command.ts';
+import { list, text, UsageError, type Values, whole } from './command.ts';
 import type { Session } from './session.ts';
 
 export function readShots(given: string): Shots[] {
@@ -27,6 +28,8 @@ export function readDevice(values: Values): string | undefined {
     throw new UsageError(`--device: there is no device "${given}". There are: ${DEVICES.join(', ')}.`);
   return given;
 }
+
+export const readThreads = (values: Values): number | undefined => whole(values, 'threads', 0, MAX_THREADS);
 
 export function readMethods(given: string): MethodId[] {
   const parts = list(given);

@@ -1,6 +1,7 @@
 // Settings: looks, device, where models come from, what takes space, and what this lab is made of.
 import { type ReactNode, useState } from 'react';
 import type { AppInfo, Settings } from '../../shared/contract.ts';
+import { MAX_THREADS } from '../../shared/finetune.ts';
 import { useCall, useMutationCall } from '../lab.ts';
 import { Button, CheckField, ErrorNote, Labelled, NumberField, Segments, TextField } from '../ui/controls.tsx';
 import { DeviceSetting } from '../ui/DeviceSetting.tsx';
@@ -93,7 +94,7 @@ function Compute({ settings, info }: { settings: Settings; info: AppInfo }) {
             label="Threads"
             value={settings.threads}
             min={1}
-            max={256}
+            max={MAX_THREADS}
             onValue={(threads) => set.run({ threads })}
           />
         )}

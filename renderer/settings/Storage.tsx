@@ -6,12 +6,15 @@ import { useCall, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
 import { bytes, count, plural } from '../ui/format.ts';
+import { useKeys } from '../ui/keys.ts';
 import { Section } from './SettingsScreen.tsx';
 
-const CACHES: Record<CacheInfo['id'], { name: string; about: string }> = {
-  thumbnails: { name: 'Thumbnails', about: 'made again when they are looked at' },
-  features: { name: 'Features', about: 'made again by the next comparison' },
+const CACHES: Record<CacheInfo['id'], { name: string; keys: string; about: string }> = {
+  thumbnails: { name: 'Thumbnails', keys: 'T', about: 'made again when they are looked at' },
+  features: { name: 'Features', keys: 'F', about: 'made again by the next comparison' },
 };
+
+const isEmpty = (cache: CacheInfo): boolean => cache.entries === 0 && cache.bytes === 0;
 
 export function Storage({ info }: { info: AppInfo }) {
   return (
@@ -37,6 +40,15 @@ function Caches() {
     setAsked(null);
     void caches.refetch();
   });
+  useKeys(
+    (caches.data ?? []).map((cache) => ({
+      keys: CACHES[cache.id].keys,
+      label: `Clear the ${CACHES[cache.id].name.toLowerCase()}`,
+      group: 'Settings',
+      disabled: isEmpty(cache),
+      run: () => setAsked(cache),
+    })),
+  );
   return (
     <>
       <ErrorNote error={caches.error} />
@@ -60,7 +72,8 @@ function Caches() {
               <td className="n">
                 <Button
                   size="small"
-                  disabled={cache.entries === 0 && cache.bytes === 0}
+                  keys={CACHES[cache.id].keys}
+                  disabled={isEmpty(cache)}
                   aria-label={`Clear ${CACHES[cache.id].name}`}
                   onClick={() => setAsked(cache)}
                 >
@@ -94,6 +107,11 @@ function Datasets() {
   const datasets = useCall('dataset.list', {}).data ?? [];
   const [asked, setAsked] = useState<Dataset | null>(null);
   const remove = useMutationCall('dataset.delete', () => setAsked(null));
+  useKeys([
+    // There is no chosen row here: the key is that of the row with the focus, and the palette has each by its name.
+    { keys: 'Delete', label: 'Delete the dataset of the row', group: 'Settings', told: true, run: () => {} },
+    ...datasets.map((each) => ({ label: `Delete ${each.name}`, group: 'Settings', run: () => setAsked(each) })),
+  ]);
   if (datasets.length === 0) return null;
   return (
     <>
@@ -111,7 +129,14 @@ function Datasets() {
               <td>{each.name}</td>
               <td className="n">{count(each.items)}</td>
               <td className="n">
-                <Button size="small" kind="danger" aria-label={`Delete ${each.name}`} onClick={() => setAsked(each)}>
+                <Button
+                  size="small"
+                  kind="danger"
+                  keys="Delete"
+                  aria-label={`Delete ${each.name}`}
+                  onClick={() => setAsked(each)}
+                  onKeyDown={(event) => event.key === 'Delete' && setAsked(each)}
+                >
                   Delete
                 </Button>
               </td>

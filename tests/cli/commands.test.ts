@@ -254,6 +254,8 @@ test(
     const none = await lab(dir, 'search', folder, '--text', 'a cross');
     expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('No installed model has a text side') });
     expect((await lab(dir, 'search', folder)).code).toBe(2);
+    const many = await lab(dir, 'compare', folder, '--threads', '999');
+    expect([many.code, many.stderr]).toEqual([2, expect.stringContaining('a whole number from 0 to 256')]);
     const zero = await lab(dir, 'search', '.', '--text', 'a dog', '-k', '0');
     expect(zero).toMatchObject({ code: 2, stdout: '' });
     expect(zero.stderr).toMatch(/^-k 0: a whole number from 1 on/);

@@ -15,6 +15,7 @@ import {
   readMethods,
   readShots,
   readTemplates,
+  readThreads,
   resolveModel,
   wordsByClass,
 } from '../inputs.ts';
@@ -127,7 +128,7 @@ function readPlan(values: Values): Plan {
     methods: methods === undefined ? [] : readMethods(methods),
     shots,
     seeds,
-    threads: whole(values, 'threads', 0),
+    threads: readThreads(values),
     device: readDevice(values),
     templates: readTemplates(texts(values, 'templates')),
     training: readTraining(values),

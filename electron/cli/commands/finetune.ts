@@ -19,6 +19,7 @@ import {
   readDevice,
   readShots,
   readTemplates,
+  readThreads,
   resolveModel,
   wordsByClass,
 } from '../inputs.ts';
@@ -138,7 +139,7 @@ function readPlan(values: Values) {
     settings: readTraining(values),
     templates: readTemplates(texts(values, 'templates')),
     device: readDevice(values),
-    threads: whole(values, 'threads', 0),
+    threads: readThreads(values),
   };
 }
 

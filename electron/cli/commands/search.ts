@@ -4,7 +4,7 @@ import { LabError } from '../../../shared/contract.ts';
 import { type Command, EXIT, flag, only, text, UsageError, type Values, whole } from '../command.ts';
 import { openDataset } from '../datasets.ts';
 import { embedDataset, openEmbedder } from '../embedding.ts';
-import { modelParents, readDevice, resolveModel } from '../inputs.ts';
+import { modelParents, readDevice, readThreads, resolveModel } from '../inputs.ts';
 import { align } from '../output.ts';
 import { type Session, withLab } from '../session.ts';
 
@@ -44,7 +44,7 @@ export const search: Command = {
       const dataset = await openDataset(session, { source });
       await embedDataset(session, dataset, await openEmbedder(session, model, values));
       const { id, ...output } = await resolveModel(session, model);
-      const [device, threads] = [readDevice(values), whole(values, 'threads', 0)];
+      const [device, threads] = [readDevice(values), readThreads(values)];
       const found = await session.client.call('search', {
         datasetId: dataset.id,
         model: id,

@@ -1,5 +1,6 @@
 // A run's numbers in shared memory: the runtime reads weights from it and writes gradients to it, and the optimizer's threads
 // pass over the same memory in place.
+import { availableParallelism } from 'node:os';
 import type { Tensor } from 'onnxruntime-node';
 import { createOptimizer, type OptimizerSettings } from './optimizer.ts';
 import type { TrainedTensor } from './plan.ts';
@@ -44,7 +45,9 @@ export function createHostStore(
   const rules = new Map(tensors.map(({ name, decay, rate = 1 }) => [name, { decay, rate }]));
   const names = tensors.map(({ name }) => name);
   const bounded = tensors.flatMap(({ name, most }) => (most === undefined ? [] : [{ name, most }]));
-  const optimizer = createOptimizer(slabs, rules, options.optimizer, options);
+  // its passes wait for memory: more threads than cores would only take memory of their own
+  const threads = Math.min(options.threads, availableParallelism());
+  const optimizer = createOptimizer(slabs, rules, options.optimizer, { ...options, threads });
   return {
     gradientsAt: 'cpu',
     fetches: (gradients) =>

@@ -12,7 +12,7 @@ import {
   SUMS,
   type ThreadData,
 } from './passes.ts';
-import type { Slab } from './slab.ts';
+import { MAX_THREADS, type Slab } from './slab.ts';
 
 export type OptimizerSettings =
   | { kind: 'adamw'; beta1?: number; beta2?: number; epsilon?: number; weightDecay?: number }
@@ -74,8 +74,8 @@ export function createOptimizer(
   settings: OptimizerSettings,
   { threads, threadFile }: { threads: number; threadFile: URL },
 ): Optimizer {
-  const work = shares(slabs, threads);
-  const control = new SharedArrayBuffer(controlBytes(threads));
+  const work = shares(slabs, Math.min(threads, MAX_THREADS));
+  const control = new SharedArrayBuffer(controlBytes(work.length));
   const flags = new Int32Array(control, 0, 16);
   const sums = new Float64Array(control, SUMS);
   const dataOf = (index: number): ThreadData => ({ slabs, pieces: work[index]!, control, index });

@@ -7,7 +7,8 @@ const PAGE = 65536;
 const LIMIT = 3 * 2 ** 30;
 /** Bytes of a tensor's table of constants, and of a thread's scratch. */
 const TABLE = 64;
-const MAX_THREADS = 64;
+/** An optimizer's: each has its scratch. */
+export const MAX_THREADS = 64;
 const ALIGN = 64;
 
 export type SlabTensor = {
