@@ -75,7 +75,7 @@ async function check(engine: Engine, params: FinetuneParams): Promise<{ dataset:
   if (dataset.classes.length < 2)
     throw new LabError(
       'bad-request',
-      `${dataset.name} has ${dataset.classes.length} classes; there is nothing to tell apart with less than two.`,
+      `${dataset.name} has ${dataset.classes.length === 0 ? 'no class' : 'one class'}; with less than two there is nothing to tell apart.`,
     );
   if (params.control) await usableDataset(engine, params.control.datasetId);
   const model = await engine.models.get(params.model.id);
