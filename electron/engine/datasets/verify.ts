@@ -6,7 +6,7 @@ import { ensureOnline } from './roots.ts';
 import type { ScanHooks } from './scan.ts';
 import { changeTeller, datasetRow } from './store.ts';
 
-export type VerifyResult = { decoded: number; problems: number };
+export type VerifyResult = { checked: number; problems: number };
 
 const BATCH = 32;
 
@@ -27,7 +27,7 @@ export async function verifyDataset(
   );
   const { done: before, total } = progressOf(engine, datasetId);
   const teller = changeTeller(engine, datasetId);
-  const result: VerifyResult = { decoded: 0, problems: 0 };
+  const result: VerifyResult = { checked: 0, problems: 0 };
   let after = 0;
   for (;;) {
     hooks.signal?.throwIfAborted();
@@ -44,9 +44,9 @@ export async function verifyDataset(
     db.transaction(() => {
       for (const item of done) record(engine, item.id, failures.get(batch.indexOf(item)) ?? null);
     })();
-    result.decoded += done.length;
+    result.checked += done.length;
     result.problems += done.filter((item) => failures.has(batch.indexOf(item))).length;
-    hooks.progress?.(before + result.decoded, total, 'decoding every pixel');
+    hooks.progress?.(before + result.checked, total, 'decoding every pixel');
     teller.tell();
     if (hooks.makeWay?.()) await rest(performance.now() - started, undefined, { signal: hooks.signal });
   }

@@ -35,7 +35,7 @@ test('import answers at once with the dataset and a job; the full decode follows
     items: 4,
     verified: { total: 4 },
   });
-  expect(await verified(job)).toMatchObject({ kind: 'verify', status: 'done', result: { decoded: 4, problems: 1 } });
+  expect(await verified(job)).toMatchObject({ kind: 'verify', status: 'done', result: { checked: 4, problems: 1 } });
   expect(await calls['dataset.get']({ id: datasetId })).toMatchObject({
     files: 4,
     items: 3,
@@ -221,7 +221,7 @@ test('the full decode pauses when the folder goes away and blames no file', asyn
   expect(await calls['dataset.get']({ id })).toMatchObject({ state: 'offline', problems: 0 });
   renameSync(`${lab.folder}-away`, lab.folder);
   lab.engine.jobs.resume(paused.id);
-  expect(await ended(lab, paused)).toMatchObject({ status: 'done', result: { decoded: 2, problems: 0 } });
+  expect(await ended(lab, paused)).toMatchObject({ status: 'done', result: { checked: 2, problems: 0 } });
   expect(await calls['dataset.get']({ id })).toMatchObject({ state: 'ready', verified: { done: 2, total: 2 } });
 });
 

@@ -41,7 +41,7 @@ test('what came of it', () => {
   expect(outcome(job({ status: 'failed', error: { code: 'offline', message: '/media/usb cannot be reached.' } }))).toBe(
     '/media/usb cannot be reached.',
   );
-  expect(outcome(job({ result: { decoded: 324, problems: 1 } }))).toBe('324 decoded, 1 problem');
+  expect(outcome(job({ result: { checked: 324, problems: 1 } }))).toBe('324 checked, 1 problem');
   expect(outcome(job({}))).toBe('960 files');
   const trained = { finetuneId: 1, accuracy: 0.2042, best: 9, seconds: 17.2 };
   expect(outcome(job({ kind: 'finetune', result: trained }))).toBe('20.4 % on test, epoch 9 kept');
