@@ -4,6 +4,7 @@ import type { Job } from '../../shared/contract.ts';
 import { isActive, useCall, useJobs, useMutationCall } from '../lab.ts';
 import { Button, Empty, ErrorNote, Segments } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
+import { KEEPS_FOCUS } from '../ui/focus.ts';
 import { count, when } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
 import { useKeys } from '../ui/keys.ts';
@@ -193,7 +194,7 @@ function JobTable({ jobs, selected, onSelect, onCancel, onResume }: JobTableProp
               </td>
               <td className="muted nowrap">{when(job.startedAt ?? job.createdAt)}</td>
               <td className="n nowrap">{tookText(job)}</td>
-              <td className="n">
+              <td className="n" {...KEEPS_FOCUS}>
                 {isActive(job) && (
                   <Button size="small" onClick={() => onCancel(job.id)}>
                     Cancel

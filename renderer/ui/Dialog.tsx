@@ -2,6 +2,7 @@
 import { Dialog as BaseDialog } from '@base-ui/react/dialog';
 import { type ReactNode, useRef } from 'react';
 import { Button, ErrorNote } from './controls.tsx';
+import { focusBefore } from './focus.ts';
 
 /**
  * Put on the control of a dialog that has the focus first. The browser's own autofocus would come before the dialog has noted
@@ -25,7 +26,12 @@ export function Dialog({ open, onClose, title, children, foot, wide = false }: D
     <BaseDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <BaseDialog.Portal>
         <BaseDialog.Backdrop className="backdrop" />
-        <BaseDialog.Popup ref={popup} initialFocus={first} className={wide ? 'dialog wide' : 'dialog'}>
+        <BaseDialog.Popup
+          ref={popup}
+          initialFocus={first}
+          finalFocus={focusBefore}
+          className={wide ? 'dialog wide' : 'dialog'}
+        >
           <BaseDialog.Title>{title}</BaseDialog.Title>
           {children}
           {foot && <div className="dialog-foot">{foot}</div>}

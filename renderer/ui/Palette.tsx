@@ -4,7 +4,7 @@ import { Dialog as BaseDialog } from '@base-ui/react/dialog';
 import { useRef } from 'react';
 import { useCall } from '../lab.ts';
 import { Kbd } from './controls.tsx';
-import { firstFocus } from './focus.ts';
+import { firstFocus, focusBefore } from './focus.ts';
 import { when } from './format.ts';
 import { useBindings } from './keys.ts';
 import { METHODS } from './methods.ts';
@@ -28,7 +28,7 @@ export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
         <BaseDialog.Popup
           className="dialog palette"
           aria-label="Go to anything"
-          finalFocus={() => (went.current ? firstFocus() : true)}
+          finalFocus={() => (went.current ? firstFocus() : focusBefore())}
         >
           <Autocomplete.Root
             open

@@ -2,7 +2,7 @@
 import { ChevronDown } from 'lucide-react';
 import { type CSSProperties, Fragment, type ReactNode, useEffect, useState } from 'react';
 import { Button, Kbd } from './controls.tsx';
-import { rescueFocus } from './focus.ts';
+import { KEEPS_FOCUS, rescueFocus } from './focus.ts';
 import { type KeyBinding, useKeys } from './keys.ts';
 import { Logo } from './Logo.tsx';
 import { Menu, type MenuItem } from './Menu.tsx';
@@ -41,7 +41,7 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
   useEffect(rescueFocus);
   return (
     <Fragment>
-      <header className="bar">
+      <header className="bar" {...KEEPS_FOCUS}>
         <Logo />
         <span className="bar-name">Fewshot Lab</span>
         <nav aria-label="Where you are" className="clip">
@@ -110,7 +110,7 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
 }
 
 /** An action is one binding; a list is one that opens it, and for the palette one for each entry that has no key of its own. */
-function bindingsOf(action: Action, group: string, open: (label: string) => void): KeyBinding[] {
+export function bindingsOf(action: Action, group: string, open: (label: string) => void): KeyBinding[] {
   const { label, menu, run } = action;
   const off = Boolean(action.disabled);
   const keys = action.keys ? { keys: action.keys } : {};

@@ -1,7 +1,23 @@
-// The focus is never lost: when what had it goes away, the screen takes it, at the place it names as its first.
+// The focus is never lost: when what had it goes away, what took its place has it, or the screen, at the place it names as its first.
 
 /** Put on the element of a screen that should have the focus when nothing else has, such as a grid that answers arrows. */
 export const FIRST_FOCUS = { 'data-first-focus': '' };
+
+/**
+ * Put on what stays while its controls come and go, such as the line of a run: a focus that vanished in it goes to the control
+ * there now, or to the line itself. Who puts it there calls `rescueFocus` after drawing, as no event tells of a removed element.
+ */
+export const KEEPS_FOCUS = { 'data-keeps-focus': '', tabIndex: -1 };
+
+/** Put on the one of several controls that follows on one that vanished: Resume, after Cancel. */
+export const TAKES_FOCUS = { 'data-takes-focus': '' };
+
+type Focusable = HTMLElement | SVGElement;
+type Last = { element: Focusable; home: HTMLElement | null; at: number };
+
+/** What had the focus last, and where it stood; not what lies over the screen and closes again. */
+let last: Last | null = null;
+const OVER = '[role=dialog], [role=alertdialog], .positioner';
 
 const place = (): HTMLElement | null =>
   document.querySelector<HTMLElement>('main [data-first-focus]') ?? document.querySelector<HTMLElement>('main');
@@ -9,10 +25,51 @@ const place = (): HTMLElement | null =>
 /** Where the focus goes when a screen was reached by a list that closed behind it. */
 export const firstFocus = place;
 
+const controlsIn = (home: HTMLElement): HTMLElement[] => [
+  ...home.querySelectorAll<HTMLElement>('button:not([disabled])'),
+];
+
+/** What stands now where the focus vanished. */
+function successor({ home, at }: Last): HTMLElement | null {
+  if (!home?.isConnected) return null;
+  const controls = controlsIn(home);
+  return (
+    home.querySelector<HTMLElement>('[data-takes-focus]:not([disabled])') ??
+    controls[Math.min(Math.max(at, 0), controls.length - 1)] ??
+    (home.hasAttribute('tabindex') ? home : null)
+  );
+}
+
+function note({ target }: FocusEvent): void {
+  if (!(target instanceof HTMLElement || target instanceof SVGElement) || target.closest(OVER)) return;
+  const home = target.closest<HTMLElement>('[data-keeps-focus]');
+  last = { element: target, home, at: home ? controlsIn(home).indexOf(target as HTMLElement) : 0 };
+}
+
+const vanished = (): HTMLElement | null => (last && !last.element.isConnected ? successor(last) : null);
+
 /** Gives the focus to the screen when nobody has it. */
 export function rescueFocus(): void {
   const at = document.activeElement;
-  if ((!at || at === document.body) && document.hasFocus()) place()?.focus({ preventScroll: true });
+  if ((at && at !== document.body) || !document.hasFocus()) return;
+  const next = vanished();
+  // Shown, though the button that vanished may have been pressed with the mouse: it is elsewhere now.
+  if (next) next.focus({ preventScroll: true, focusVisible: true } as FocusOptions);
+  else place()?.focus({ preventScroll: true });
+}
+
+/**
+ * Where a dialog gives the focus back: to what had it before, or to what took its place. True: as the dialog would by itself, which
+ * is right for one over another.
+ */
+export function focusBefore(): HTMLElement | boolean {
+  if (!last || document.querySelector(':is([role=dialog], [role=alertdialog]):not([data-closed])')) return true;
+  const to = last.element.isConnected ? last.element : (vanished() ?? place());
+  if (!(to instanceof HTMLElement)) return true;
+  // What the Tab key does not reach, such as a screen, would hand the focus to the first control in it, whose hint opens.
+  if (to.tabIndex >= 0) return to;
+  setTimeout(() => to.isConnected && to.focus({ preventScroll: true }));
+  return false;
 }
 
 /** Watches for a focus that goes nowhere; a moment later, as closing dialogs give it back themselves. */
@@ -20,6 +77,10 @@ export function watchFocus(): () => void {
   const lost = (event: FocusEvent) => {
     if (event.relatedTarget === null) setTimeout(rescueFocus, 80);
   };
+  document.addEventListener('focusin', note);
   document.addEventListener('focusout', lost);
-  return () => document.removeEventListener('focusout', lost);
+  return () => {
+    document.removeEventListener('focusin', note);
+    document.removeEventListener('focusout', lost);
+  };
 }
