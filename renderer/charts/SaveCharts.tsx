@@ -27,10 +27,16 @@ export function SaveCharts({ title, name, charts, columns = 1, full = () => char
         items={[
           {
             label: charts.length > 1 ? 'Charts, SVG' : 'Chart, SVG',
+            letter: 'S',
             disabled: empty,
             run: () => saveText(curvesSvg(title, charts, columns), 'image/svg+xml', `${name}.svg`),
           },
-          { label: 'Values, CSV', disabled: empty, run: () => saveText(curvesCsv(full()), 'text/csv', `${name}.csv`) },
+          {
+            label: 'Values, CSV',
+            letter: 'C',
+            disabled: empty,
+            run: () => saveText(curvesCsv(full()), 'text/csv', `${name}.csv`),
+          },
         ]}
       />
     </span>

@@ -11,6 +11,7 @@ import { useCall, useJob } from '../lab.ts';
 import { ErrorNote, Segments } from '../ui/controls.tsx';
 import { plural, runName } from '../ui/format.ts';
 import { useKeys } from '../ui/keys.ts';
+import { numbered } from '../ui/Menu.tsx';
 import { go, stay } from '../ui/navigation.ts';
 import { type Action, Screen } from '../ui/Screen.tsx';
 import { MethodChips } from './MethodChips.tsx';
@@ -39,9 +40,15 @@ export function RunView({ info, runs }: { info: ComparisonInfo; runs: Comparison
   useKeys([
     { keys: 'P', label: 'Show the selected point', group: 'Compare', run: () => setTab('point') },
     { keys: 'I', label: 'Show facts of the run', group: 'Compare', run: () => setTab('run') },
-    { keys: 'R', label: 'Show all runs', group: 'Compare', run: () => setTab('runs') },
-    { keys: 'Arrow keys', label: 'Move between points of the chart', group: 'Compare', told: true, run: () => {} },
-    { keys: 'Enter', label: 'Open a point of the chart', group: 'Compare', told: true, run: () => {} },
+    { keys: 'A', label: 'Show all runs', group: 'Compare', run: () => setTab('runs') },
+    {
+      keys: 'Arrow keys',
+      label: 'Move between points of the chart or the table',
+      group: 'Compare',
+      told: true,
+      run: () => {},
+    },
+    { keys: 'Enter', label: 'Open a point of the chart or the table', group: 'Compare', told: true, run: () => {} },
   ]);
   return (
     <Screen
@@ -101,12 +108,12 @@ const NEW: Action = {
   run: () => stay('compare', { fresh: true }),
 };
 
-const EXPORT_NAMES: Record<ExportName, string> = {
-  'report.html': 'Report, one HTML page',
-  'chart.svg': 'Chart, SVG',
-  'chart.png': 'Chart, PNG',
-  'predictions.csv': 'Every prediction, CSV',
-  'report.json': 'All numbers, JSON',
+const EXPORT_NAMES: Record<ExportName, { label: string; letter: string }> = {
+  'report.html': { label: 'Report, one HTML page', letter: 'H' },
+  'chart.svg': { label: 'Chart, SVG', letter: 'S' },
+  'chart.png': { label: 'Chart, PNG', letter: 'P' },
+  'predictions.csv': { label: 'Every prediction, CSV', letter: 'C' },
+  'report.json': { label: 'All numbers, JSON', letter: 'J' },
 };
 
 function exportAction(info: ComparisonInfo): Action {
@@ -116,7 +123,7 @@ function exportAction(info: ComparisonInfo): Action {
     keys: 'E',
     icon: <Download size={14} />,
     menu: EXPORTS.map((name) => ({
-      label: EXPORT_NAMES[name],
+      ...EXPORT_NAMES[name],
       disabled: info.rows === 0,
       run: () => void saveAs(exportUrl(info.id, name), `${base}-run-${info.id}-${name}`),
     })),
@@ -131,7 +138,8 @@ function overlayAction(overlays: ReturnType<typeof useOverlays>): Action {
     menu:
       overlays.possible.length === 0
         ? [{ label: 'No other run on this dataset yet', disabled: true, run: () => {} }]
-        : overlays.possible.map((run) => ({
+        : overlays.possible.map((run, i) => ({
+            ...numbered(i),
             label: `${overlays.ids.includes(run.id) ? 'Remove' : 'Add'} ${runName(run)}, ${run.models.join(' + ')}`,
             run: () => overlays.toggle(run.id),
           })),

@@ -1,17 +1,18 @@
 // The templates, one a line: Enter adds one below, Backspace removes empty, arrows go between them.
 import { Plus, X } from 'lucide-react';
-import { type KeyboardEvent, useRef } from 'react';
+import { type KeyboardEvent, useRef, useState } from 'react';
 import { useCall } from '../lab.ts';
 import { templateProblem } from '../ui/captions.ts';
-import { Button, IconButton, TextField } from '../ui/controls.tsx';
+import { Button, IconButton, Kbd, TextField } from '../ui/controls.tsx';
 import { plural } from '../ui/format.ts';
-import { Menu } from '../ui/Menu.tsx';
+import { useKeys } from '../ui/keys.ts';
+import { Menu, numbered } from '../ui/Menu.tsx';
+import { bindingsOf } from '../ui/Screen.tsx';
 import { addedAfter, type Draft, edit, removedAt, withTemplate } from './drafts.ts';
 
 type Props = { draft: Draft; change(next: (before: Draft) => Draft): void };
 
 export function Templates({ draft, change }: Props) {
-  const sets = useCall('prompt.sets', {}).data ?? [];
   const list = useRef<HTMLUListElement>(null);
   const { templates } = draft.now;
   const focus = (at: number) =>
@@ -40,15 +41,7 @@ export function Templates({ draft, change }: Props) {
           Templates <span className="faint">{`{} is the class`}</span>
         </h3>
         <span className="spacer" />
-        <Menu
-          label="Built-in sets"
-          trigger="Built-in sets"
-          items={sets.map((set) => ({
-            label: `${set.name}, ${plural(set.templates.length, 'template')}`,
-            run: () =>
-              change((before) => edit(before, { ...before.now, templates: [...set.templates] }, '', Date.now())),
-          }))}
-        />
+        <BuiltInSets change={change} />
       </div>
       <ul className="scroll" ref={list}>
         {templates.map((text, at) => {
@@ -86,5 +79,35 @@ export function Templates({ draft, change }: Props) {
         </span>
       </div>
     </section>
+  );
+}
+
+/** What others have used, to begin from; B opens the list. */
+function BuiltInSets({ change }: Pick<Props, 'change'>) {
+  const sets = useCall('prompt.sets', {}).data ?? [];
+  const [open, setOpen] = useState(false);
+  const builtIn = {
+    label: 'Built-in sets',
+    keys: 'B',
+    menu: sets.map((set, i) => ({
+      ...numbered(i),
+      label: `${set.name}, ${plural(set.templates.length, 'template')}`,
+      run: () => change((before) => edit(before, { ...before.now, templates: [...set.templates] }, '', Date.now())),
+    })),
+  };
+  useKeys(bindingsOf(builtIn, 'Prompt', () => setOpen(true)));
+  return (
+    <Menu
+      label={builtIn.label}
+      open={open}
+      onOpen={setOpen}
+      trigger={
+        <>
+          {builtIn.label}
+          <Kbd keys={builtIn.keys} />
+        </>
+      }
+      items={builtIn.menu}
+    />
   );
 }

@@ -58,6 +58,12 @@ test.describe('with one', () => {
     await page.keyboard.press('Control+Shift+z');
     await expect(page.getByRole('textbox', { name: 'Words for teal' })).toHaveValue('dark green');
 
+    await main.focus();
+    await page.keyboard.press('b');
+    await expect(page.getByRole('menuitem', { name: / templates? 1$/ })).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('button', { name: 'Built-in sets' })).toBeFocused();
+
     // The best subset is chosen on train; the test is measured when asked, and counted.
     const choose = page.getByRole('button', { name: 'Choose best subset on train' });
     await choose.focus();
