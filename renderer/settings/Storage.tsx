@@ -107,11 +107,8 @@ function Datasets() {
   const datasets = useCall('dataset.list', {}).data ?? [];
   const [asked, setAsked] = useState<Dataset | null>(null);
   const remove = useMutationCall('dataset.delete', () => setAsked(null));
-  useKeys([
-    // There is no chosen row here: the key is that of the row with the focus, and the palette has each by its name.
-    { keys: 'Delete', label: 'Delete the dataset of the row', group: 'Settings', told: true, run: () => {} },
-    ...datasets.map((each) => ({ label: `Delete ${each.name}`, group: 'Settings', run: () => setAsked(each) })),
-  ]);
+  // There is no chosen row here: the key is that of the row with the focus. Not in the palette, where it would come before the dataset.
+  useKeys([{ keys: 'Delete', label: 'Delete the dataset of the row', group: 'Settings', told: true, run: () => {} }]);
   if (datasets.length === 0) return null;
   return (
     <>

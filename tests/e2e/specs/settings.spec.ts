@@ -48,13 +48,16 @@ test('caches are counted and cleared; a dataset is taken off the list', async ({
   const { data } = settingsScreen(lab.page);
   const thumbnails = data.getByRole('row').filter({ hasText: 'Thumbnails' });
   await expect(thumbnails).toContainText('12');
-  await thumbnails.getByRole('button', { name: 'Clear Thumbnails' }).click();
+  await settingsScreen(lab.page).downloads.getByRole('textbox', { name: 'Proxy' }).press('t');
+  await expect(lab.page.getByRole('dialog')).toHaveCount(0);
+  await frame(lab.page).screen('Settings').focus();
+  await lab.page.keyboard.press('t');
   await lab.page
     .getByRole('dialog')
     .getByRole('button', { name: /^Clear / })
     .click();
   await expect(thumbnails.getByRole('button', { name: 'Clear Thumbnails' })).toBeDisabled();
-  await data.getByRole('button', { name: 'Delete animals' }).click();
+  await data.getByRole('button', { name: 'Delete animals' }).press('Delete');
   await lab.page.getByRole('dialog').getByRole('button', { name: 'Take it off the list' }).click();
   await expect(data.getByRole('button', { name: 'Delete animals' })).toHaveCount(0);
 });
