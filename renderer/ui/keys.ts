@@ -71,8 +71,12 @@ function ownsPlainKeys(target: EventTarget | null): boolean {
   );
 }
 
+/** A button that is disabled and keeps the focus: Base UI takes all keys from it but Tab, though only Enter and Space are its own. */
+const isHeld = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.matches('button[aria-disabled=true]');
+
 function handle(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing) return;
+  if ((event.defaultPrevented && !isHeld(event.target)) || event.isComposing) return;
   const plain = !(event.ctrlKey || event.metaKey || event.altKey);
   if (plain && ownsPlainKeys(event.target)) return;
   if (plain && /^( |Enter)$/.test(event.key) && event.target instanceof Element && event.target.closest(PRESSED))
@@ -102,6 +106,7 @@ const NAMES: Record<string, string> = {
   ArrowDown: '↓',
   Enter: '↵',
   Escape: 'Esc',
+  Delete: 'Del',
   ' ': 'Space',
   Space: 'Space',
   PageUp: 'Page Up',
