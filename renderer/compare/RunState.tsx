@@ -1,19 +1,24 @@
 // What stands above the chart: the demo's one line, the answer, progress while rows come, and what stopped a run with the way on.
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { Comparison, ComparisonInfo, Job } from '../../shared/contract.ts';
 import { isActive, useCall, useJob, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note } from '../ui/controls.tsx';
 import { FirstStepButtons } from '../ui/FirstSteps.tsx';
+import { KEEPS_FOCUS, rescueFocus } from '../ui/focus.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
 import { JobStopped } from '../ui/JobStopped.tsx';
+import { useKeys } from '../ui/keys.ts';
 import { rowsText, whatIsSeen } from './run.ts';
 
 export function RunState({ info, comparison }: { info: ComparisonInfo; comparison: Comparison | undefined }) {
   const job = useJob(info.jobId);
+  useEffect(rescueFocus);
   return (
     <>
       <DemoLine info={info} />
-      {job && job.status !== 'done' ? <JobLine job={job} info={info} /> : <Answer comparison={comparison} />}
+      <div className="stack run-state" {...KEEPS_FOCUS}>
+        {job && job.status !== 'done' ? <JobLine job={job} info={info} /> : <Answer comparison={comparison} />}
+      </div>
     </>
   );
 }
@@ -57,8 +62,10 @@ const WHY: Partial<Record<Job['status'], string>> = {
 
 function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
   const cancel = useMutationCall('job.cancel');
+  const stop = () => cancel.run({ id: job.id });
+  useKeys([{ keys: 'X', label: 'Cancel', group: 'Compare', disabled: !isActive(job) || cancel.busy, run: stop }]);
   const cancelButton = (
-    <Button size="small" disabled={cancel.busy} onClick={() => cancel.run({ id: job.id })}>
+    <Button size="small" keys="X" disabled={cancel.busy} onClick={stop}>
       Cancel
     </Button>
   );
@@ -79,7 +86,7 @@ function JobLine({ job, info }: { job: Job; info: ComparisonInfo }) {
   const why = job.error?.message ?? WHY[job.status] ?? job.note;
   return (
     <>
-      <JobStopped job={job} actions={isActive(job) && cancelButton}>
+      <JobStopped job={job} screen="Compare" actions={isActive(job) && cancelButton}>
         <b>
           {STOPPED[job.status]}, {rowsText(info)} are here.
         </b>{' '}

@@ -1,7 +1,9 @@
 // Where a run stands: progress with rate and time left, what it came to, or what stopped it with the way on.
+import { useEffect } from 'react';
 import type { Job } from '../../shared/contract.ts';
 import type { FinetuneRun } from '../../shared/finetune.ts';
 import { useCall } from '../lab.ts';
+import { KEEPS_FOCUS, rescueFocus } from '../ui/focus.ts';
 import { span } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
 import { JobStopped } from '../ui/JobStopped.tsx';
@@ -9,7 +11,16 @@ import { answer, sentence } from './run.ts';
 
 type Props = { run: FinetuneRun; job: Job | undefined; stopped: boolean };
 
-export function RunLine({ run, job, stopped }: Props) {
+export function RunLine(props: Props) {
+  useEffect(rescueFocus);
+  return (
+    <div className="stack run-state" {...KEEPS_FOCUS}>
+      <Standing {...props} />
+    </div>
+  );
+}
+
+function Standing({ run, job, stopped }: Props) {
   if (job?.status === 'running' || job?.status === 'queued') return <Progress run={run} job={job} stopped={stopped} />;
   if (run.report) {
     return (
@@ -48,7 +59,11 @@ const WORDS: Partial<Record<Job['status'], string>> = {
 function Stopped({ run, job }: { run: FinetuneRun; job: Job | undefined }) {
   const words = job ? (WORDS[job.status] ?? '') : 'This run has no result, and its job was removed.';
   return (
-    <JobStopped job={job} resume={job?.status === 'cancelled' || run.epochs.length === 0 ? 'Run it again' : 'Resume'}>
+    <JobStopped
+      job={job}
+      screen="Fine-tune"
+      resume={job?.status === 'cancelled' || run.epochs.length === 0 ? 'Run it again' : 'Resume'}
+    >
       <b>{words}</b> {job?.error?.message ?? ''}
     </JobStopped>
   );

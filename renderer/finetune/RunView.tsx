@@ -32,7 +32,7 @@ export function RunView({ info, runs }: { info: FinetuneInfo; runs: FinetuneInfo
   useKeys([
     { keys: 'I', label: 'Show facts of the run', group: 'Fine-tune', run: () => setTab('run') },
     { keys: 'E', label: 'Show its epochs', group: 'Fine-tune', run: () => setTab('epochs') },
-    { keys: 'R', label: 'Show all runs', group: 'Fine-tune', run: () => setTab('runs') },
+    { keys: 'A', label: 'Show all runs', group: 'Fine-tune', run: () => setTab('runs') },
   ]);
   const stopped = stop.result?.id === info.jobId || stop.busy;
   return (

@@ -5,6 +5,7 @@ import { useCall, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note, Select } from '../ui/controls.tsx';
 import { DeviceSetting } from '../ui/DeviceSetting.tsx';
 import { bytes, count, plural, rate, span } from '../ui/format.ts';
+import { useKeys } from '../ui/keys.ts';
 import { FAMILY, SOURCE } from './words.ts';
 
 export function ModelFacts({ model, onFinetune }: { model: ModelInfo; onFinetune: (() => void) | null }) {
@@ -77,8 +78,21 @@ export function Forecast({ model, datasets }: { model: ModelInfo; datasets: Data
   const forecast = useCall('embed.forecast', params, { enabled: asked });
   const embed = useMutationCall('embed.start');
   const dataset = datasets.find((each) => each.id === datasetId);
-  if (!dataset) return null;
   const left = forecast.data ? forecast.data.items - forecast.data.cached : null;
+  const done = asked && (forecast.isFetching || !forecast.error);
+  const ask = () => (asked ? void forecast.refetch() : setAsked(true));
+  const canEmbed = asked && left !== null && left > 0;
+  useKeys([
+    { keys: 'P', label: 'Forecast the cost of embedding', group: 'Models', disabled: !dataset || done, run: ask },
+    {
+      keys: 'E',
+      label: 'Embed with this, once its cost is forecast',
+      group: 'Models',
+      disabled: !canEmbed || embed.busy,
+      run: () => embed.run(params),
+    },
+  ]);
+  if (!dataset) return null;
   return (
     <section className="pane pad stack" aria-label="Embedding forecast">
       <h3>Cost of embedding</h3>
@@ -92,10 +106,7 @@ export function Forecast({ model, datasets }: { model: ModelInfo; datasets: Data
             setDatasetId(Number(value));
           }}
         />
-        <Button
-          disabled={asked && (forecast.isFetching || !forecast.error) && 'Asked already.'}
-          onClick={() => (asked ? void forecast.refetch() : setAsked(true))}
-        >
+        <Button keys="P" disabled={done && 'Asked already.'} onClick={ask}>
           Forecast
         </Button>
         {asked && forecast.isFetching && <span className="muted">measuring a few images</span>}
@@ -114,8 +125,8 @@ export function Forecast({ model, datasets }: { model: ModelInfo; datasets: Data
               </>
             )}
           </p>
-          {left > 0 && (
-            <Button disabled={embed.busy} onClick={() => embed.run(params)}>
+          {canEmbed && (
+            <Button keys="E" disabled={embed.busy} onClick={() => embed.run(params)}>
               Embed now
             </Button>
           )}

@@ -60,7 +60,7 @@ export function ModelTable({ title, models, selected, onSelect, empty, downloads
               </td>
               {downloads && (
                 <td className="n">
-                  <GetModel model={model} toldElsewhere />
+                  <GetModel model={model} toldElsewhere {...(model.id === selected ? { screen: 'Models' } : {})} />
                 </td>
               )}
             </tr>

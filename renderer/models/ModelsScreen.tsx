@@ -53,7 +53,6 @@ export function ModelsScreen() {
   useKeys([
     { keys: 'Ctrl+O', label: 'Add a model folder', group: 'Models', run: () => addFolder() },
     { keys: 'F', label: 'Fine-tune this', group: 'Models', disabled: !model || !trainable(model), run: finetune },
-    { keys: 'Delete', label: 'Remove the model', group: 'Models', disabled: !removable, run: () => setRemoving(true) },
   ]);
   return (
     <Screen
@@ -70,6 +69,7 @@ export function ModelsScreen() {
         },
         {
           label: 'Remove',
+          keys: 'Delete',
           disabled: removable ? false : 'Only models that were added to the lab or downloaded can be removed.',
           run: () => setRemoving(true),
         },

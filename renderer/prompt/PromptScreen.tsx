@@ -50,7 +50,7 @@ function NoModel({ models }: { models: ModelInfo[] }) {
           <Button kind="primary" onClick={() => go('models')}>
             Open Models
           </Button>
-          {clip && <GetModel model={clip} label="Get CLIP ViT-B/32" />}
+          {clip && <GetModel model={clip} label="Get CLIP ViT-B/32" screen="Prompt" />}
         </span>
       }
     >

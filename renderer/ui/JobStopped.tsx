@@ -3,11 +3,15 @@ import type { ReactNode } from 'react';
 import type { Job } from '../../shared/contract.ts';
 import { useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note } from './controls.tsx';
+import { TAKES_FOCUS } from './focus.ts';
+import { useKeys } from './keys.ts';
 import { go } from './navigation.ts';
 
 type Props = {
   /** Undefined: its row was removed. */
   job: Job | undefined;
+  /** Where its key stands in the sheet. */
+  screen: string;
   /** What going on is called. */
   resume?: string;
   /** More to do about it, before that. */
@@ -15,8 +19,10 @@ type Props = {
   children: ReactNode;
 };
 
-export function JobStopped({ job, resume: words = 'Resume', actions, children }: Props) {
+export function JobStopped({ job, screen, resume: words = 'Resume', actions, children }: Props) {
   const resume = useMutationCall('job.resume');
+  const goOn = () => job && resume.run({ id: job.id });
+  useKeys([{ keys: 'R', label: words, group: screen, disabled: !job?.resumable || resume.busy, run: goOn }]);
   return (
     <>
       <Note
@@ -29,7 +35,7 @@ export function JobStopped({ job, resume: words = 'Resume', actions, children }:
               </Button>
               {actions}
               {job.resumable && (
-                <Button size="small" kind="primary" disabled={resume.busy} onClick={() => resume.run({ id: job.id })}>
+                <Button size="small" kind="primary" keys="R" disabled={resume.busy} onClick={goOn} {...TAKES_FOCUS}>
                   {words}
                 </Button>
               )}

@@ -74,6 +74,17 @@ test('a chart is read by keyboard, and every point opens its details', async ({ 
   // A cell of the table is the same point; a hidden method leaves the chart, not the table.
   await compare.table.getByRole('button', { name: /^k-NN, 4 labels per class/ }).click();
   await expect(compare.panel).toContainText('k-NN, 4 labels per class');
+  // The table is one stop of the Tab key too.
+  await expect(compare.table.locator('button[tabindex="0"]')).toHaveCount(1);
+  await lab.page.keyboard.press('Home');
+  expect(await focused()).toMatch(/^k-NN, 1 label per class: /);
+  await lab.page.keyboard.press('ArrowRight');
+  expect(await focused()).toMatch(/^k-NN, 2 labels per class: /);
+  await lab.page.keyboard.press('ArrowUp');
+  expect(await focused()).toMatch(/^(?!k-NN).*, 2 labels per class: /);
+  await lab.page.keyboard.press('Shift+Tab');
+  await lab.page.keyboard.press('Tab');
+  expect(await focused()).toMatch(/^(?!k-NN).*, 2 labels per class: /);
   const before = (await compare.marks()).length;
   await compare.main.getByRole('group', { name: 'Methods in the chart' }).getByRole('button', { name: 'k-NN' }).click();
   expect(await compare.marks()).toHaveLength(before - 3);
@@ -98,12 +109,22 @@ test('every export is there, runs overlay, and a run can be deleted', async ({ l
   await lab.page.keyboard.press('Escape');
   await expect(lab.page.getByRole('menuitem')).toHaveCount(0);
   await expect(lab.page.getByRole('button', { name: 'Export' })).toBeFocused();
-  // The palette has what is in the menu.
+  // Each of its entries has a letter while it is open.
+  if (lab.host === 'browser') {
+    await lab.page.keyboard.press('e');
+    await expect(lab.page.getByRole('menuitem', { name: 'All numbers, JSON J' })).toBeVisible();
+    const [file] = await Promise.all([lab.page.waitForEvent('download'), lab.page.keyboard.press('j')]);
+    expect(file.suggestedFilename()).toMatch(/report\.json$/);
+    await expect(lab.page.getByRole('menuitem')).toHaveCount(0);
+  }
+  // The palette has what is in the menu, and gives the focus back to the very place it came from.
+  await compare.main.focus();
   await lab.page.keyboard.press('Control+k');
   await lab.page.keyboard.type('chart, svg');
   await expect(lab.page.getByRole('option', { name: /^Export: Chart, SVG/ })).toBeVisible();
   await lab.page.keyboard.press('Escape');
   await expect(lab.page.getByRole('dialog')).toHaveCount(0);
+  await expect(compare.main).toBeFocused();
 
   const single = (await compare.marks()).length;
   await lab.page.keyboard.press('n');
@@ -118,6 +139,28 @@ test('every export is there, runs overlay, and a run can be deleted', async ({ l
   await lab.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expect(compare.panel.getByRole('listitem')).toHaveCount(1);
   await expect.poll(async () => (await compare.marks()).length).toBe(single);
+  expect(lab.errors).toEqual([]);
+});
+
+test('a run is cancelled and goes on by key, and the focus stays in its line', async ({ lab }) => {
+  await importFolder(lab, await drawFolder(`${lab.dir}/drawn`, CLASSES, 15));
+  await lab.page.getByRole('button', { name: 'Compare methods on this' }).click();
+  const compare = compareScreen(lab.page);
+  await compare.setSeeds(200);
+  await lab.page.keyboard.press('Control+Enter');
+  const cancel = compare.main.getByRole('button', { name: 'Cancel X' });
+  const resume = compare.main.getByRole('button', { name: 'Resume R' });
+  await cancel.focus();
+  await lab.page.keyboard.press('Enter');
+  await expect(resume).toBeFocused();
+  await lab.page.keyboard.press('Enter');
+  await expect(cancel).toBeFocused();
+  await lab.page.keyboard.press('x');
+  await expect(resume).toBeFocused();
+  await lab.page.keyboard.press('a');
+  await expect(compare.panel.getByRole('list', { name: /^All comparisons/ })).toBeVisible();
+  await lab.page.keyboard.press('r');
+  await expect(cancel).toBeVisible();
   expect(lab.errors).toEqual([]);
 });
 

@@ -87,7 +87,7 @@ test.describe('with a model that can be trained', () => {
     await expect(list.details.getByRole('heading', { name: /drawn-clip/ })).toBeVisible();
 
     await frame(lab.page).goTo('Fine-tune');
-    await lab.page.keyboard.press('r');
+    await lab.page.keyboard.press('a');
     await expect(screen.runs).toHaveCount(1);
     await expect(screen.runs.first()).toContainText('saved as drawn-clip');
     await screen.panel.getByRole('button', { name: 'Delete run 1' }).click();
@@ -115,6 +115,10 @@ test.describe('with a model that can be trained', () => {
     await lab.page.getByRole('dialog').getByRole('button', { name: 'End it' }).click();
     await expect(screen.main).toContainText('This run was cancelled', { timeout: 60_000 });
     await expect(lab.page.getByRole('button', { name: /^Save as a model/ })).toBeDisabled();
+    // The button that was pressed goes away with that, and its line takes the focus.
+    await screen.main.getByRole('button', { name: 'Run it again R' }).focus();
+    await lab.page.keyboard.press('Enter');
+    await expect(screen.main.locator('.run-state')).toBeFocused();
     expect(lab.errors).toEqual([]);
   });
 });

@@ -50,7 +50,12 @@ test('a folder is added, tried on an image with own words, forecast, and removed
   await expect(models.tryOut).toContainText('of 3 classes');
   await expect(models.tryOut.getByRole('row').filter({ hasText: 'a fish' })).toContainText(/\d+\.\d/);
 
-  await models.forecast.getByRole('button', { name: 'Forecast' }).click();
+  // A key is a letter in a field, and an action elsewhere.
+  await models.tryOut.getByRole('textbox', { name: 'Labels to tell apart' }).press('p');
+  await expect(models.tryOut.getByRole('textbox', { name: 'Labels to tell apart' })).toHaveValue(/p/);
+  await expect(models.forecast.getByRole('button', { name: 'Forecast P' })).toBeEnabled();
+  await models.main.focus();
+  await lab.page.keyboard.press('p');
   await expect(models.forecast).toContainText(/about .* for \d+ images at|are embedded already/, { timeout: 20_000 });
 
   await lab.page.getByRole('button', { name: 'Remove' }).click();
@@ -82,12 +87,15 @@ test('a download from an address where nobody answers says so, and can go on lat
   await lab.page.getByRole('button', { name: 'Save' }).click();
   await frame(lab.page).goTo('Models');
   const row = modelsScreen(lab.page).catalog.getByRole('row').filter({ hasText: 'TinyCLIP' });
-  await row.getByRole('button', { name: 'Download' }).click();
+  await row.getByRole('button', { name: /TinyCLIP/ }).click();
+  await expect(row.getByRole('button', { name: 'Download D' })).toBeVisible();
+  await row.getByRole('button', { name: 'Download' }).focus();
+  await lab.page.keyboard.press('d');
   await expect(lab.page.getByRole('dialog')).toContainText('http://127.0.0.1:9/');
   await lab.page
     .getByRole('dialog')
     .getByRole('button', { name: /^Download / })
     .click();
   await expect(row).toContainText('127.0.0.1:9', { timeout: 40_000 });
-  await expect(row.getByRole('button', { name: 'Resume' })).toBeVisible();
+  await expect(row.getByRole('button', { name: 'Resume R' })).toBeFocused();
 });

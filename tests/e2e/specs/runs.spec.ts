@@ -26,7 +26,8 @@ async function startEmbedding(lab: Parameters<typeof importFolder>[0]): Promise<
   const forecast = lab.page.getByRole('region', { name: 'Embedding forecast' });
   await lab.page.getByRole('main').getByRole('button', { name: /^HOG/i }).click();
   await forecast.getByRole('button', { name: 'Forecast' }).click();
-  await forecast.getByRole('button', { name: 'Embed now' }).click();
+  await expect(forecast.getByRole('button', { name: 'Embed now E' })).toBeVisible();
+  await lab.page.keyboard.press('e');
   await frame(lab.page).goTo('Runs');
   await expect(runsScreen(lab.page).row('embedding')).toContainText(/\d+ %/);
 }
@@ -38,6 +39,7 @@ test('a running job shows its rate, is cancelled at once', async ({ lab }) => {
   await expect(row.getByRole('progressbar')).toBeVisible();
   await row.getByRole('button', { name: 'Cancel' }).click();
   await expect(row).toContainText('cancelled', { timeout: 10_000 });
+  await expect(row.getByRole('button', { name: 'Resume' }), 'what took the place of Cancel').toBeFocused();
 });
 
 test('a job whose engine was killed is interrupted, is resumed, and ends', async ({ lab }) => {
