@@ -46,7 +46,10 @@ function note({ target }: FocusEvent): void {
   last = { element: target, home, at: home ? controlsIn(home).indexOf(target as HTMLElement) : 0 };
 }
 
-const vanished = (): HTMLElement | null => (last && !last.element.isConnected ? successor(last) : null);
+/** Taken away, or disabled in the moment it was pressed: a browser takes the focus from it either way. */
+const isGone = (element: Focusable): boolean => !element.isConnected || element.matches(':disabled');
+
+const vanished = (): HTMLElement | null => (last && isGone(last.element) ? successor(last) : null);
 
 /** Gives the focus to the screen when nobody has it. */
 export function rescueFocus(): void {
@@ -64,7 +67,7 @@ export function rescueFocus(): void {
  */
 export function focusBefore(): HTMLElement | boolean {
   if (!last || document.querySelector(':is([role=dialog], [role=alertdialog]):not([data-closed])')) return true;
-  const to = last.element.isConnected ? last.element : (vanished() ?? place());
+  const to = isGone(last.element) ? (vanished() ?? place()) : last.element;
   if (!(to instanceof HTMLElement)) return true;
   // What the Tab key does not reach, such as a screen, would hand the focus to the first control in it, whose hint opens.
   if (to.tabIndex >= 0) return to;
