@@ -1,7 +1,8 @@
 // Rewrites of a forward graph that make its gradient cheaper: fewer passes over large values, fewer values kept for the way back.
 import type { Graph, Node, Value } from './graph.ts';
-import { float, floatAttr } from './rule.ts';
-import { sizeOf } from './shape.ts';
+import { isPatchwise, patchRows, type Window, windowOf } from './ops/convolution.ts';
+import { float, floatAttr, intAttr } from './rule.ts';
+import { range, sizeOf } from './shape.ts';
 
 /** Rewrites in place; the outputs keep their names. What is no longer needed is left for `prune`. */
 export function fuse(g: Graph): void {
@@ -21,11 +22,57 @@ export function fuse(g: Graph): void {
     },
   };
   for (const node of [...g.nodes]) fuseGate(g, node, around, uses);
+  multiplyPatches(g, around);
   biasAfter(g);
 }
 
-/** Numbers of a product from which on its bias is better added afterwards. */
-const LARGE = 65_536;
+/** Pixels in a patch's row from which on copying patches together costs little. */
+const PATCH = 8;
+
+/**
+ * A vision transformer's patch embedding as one product: its convolution takes twice as long. Exports lay the result out as
+ * tokens next, which the product's rows are already.
+ */
+function multiplyPatches(g: Graph, around: Around): void {
+  const gone = new Set<Node>();
+  for (const node of g.nodes.splice(0)) {
+    if (gone.has(node)) continue;
+    const window = patchesOf(node);
+    if (!window) {
+      g.nodes.push(node);
+      continue;
+    }
+    const [x, w, bias] = node.inputs;
+    const y = node.outputs[0]!;
+    const weights = g.reshape(w!, [w!.shape[0]!, sizeOf(w!.shape.slice(1))]);
+    const rows = g.gemm(patchRows(g, x!, window), weights, { transB: true, ...(bias ? { bias } : {}) });
+    const flat = around.taker(y);
+    const tokens =
+      flat?.op === 'Reshape' && flat.outputs[0]!.shape.length === 3 ? around.taker(flat.outputs[0]!) : null;
+    if (flat && tokens?.op === 'Transpose' && String(tokens.attrs.perm) === '0,2,1') {
+      gone.add(flat).add(tokens);
+      g.reshape(rows, tokens.outputs[0]!.shape);
+      g.nodes.at(-1)!.outputs = tokens.outputs;
+      continue;
+    }
+    const d = window.kernel.length;
+    const image = g.reshape(rows, [x!.shape[0]!, ...window.out, w!.shape[0]!]);
+    g.transpose(image, [0, d + 1, ...range(d).map((i) => i + 1)]);
+    g.nodes.at(-1)!.outputs = [y];
+  }
+}
+
+/** The window of a convolution that multiplies large patches side by side. */
+function patchesOf({ op, inputs: [x, w], attrs }: Node): Window | null {
+  if (op !== 'Conv' || intAttr(attrs, 'group', 1) !== 1) return null;
+  const [size, kernel] = [x!.shape.slice(2), w!.shape.slice(2)];
+  const window = windowOf(size, kernel, attrs);
+  const isLarge = x!.shape[0]! * sizeOf(window.out) * w!.shape[0]! >= LARGE;
+  return isLarge && kernel.at(-1)! >= PATCH && isPatchwise(size, window) ? window : null;
+}
+
+/** Numbers of a product from which on rewriting pays: its bias is better added afterwards, patches better copied together. */
+export const LARGE = 65_536;
 
 /**
  * The runtime writes a bias into every row on one thread and then multiplies on top of that; added in place by all threads

@@ -2,7 +2,7 @@
 // before both where the first blocks are frozen.
 import { prune, pullBack } from './backward.ts';
 import { fuse } from './fuse.ts';
-import type { Graph, Node, Value } from './graph.ts';
+import { createGraph, type Graph, type Node, type Value } from './graph.ts';
 import type { Loss } from './losses.ts';
 import { writeGraph } from './onnx/write.ts';
 import { ops } from './ops/index.ts';
@@ -10,6 +10,7 @@ import { splitPrefix } from './prefix.ts';
 import { recompute, type Stretch, stretchesOf } from './recompute.ts';
 import { pickRowsFirst } from './rows.ts';
 import { sizeOf } from './shape.ts';
+import { turnInProducts } from './turns.ts';
 import { widen } from './widen.ts';
 
 /** A tensor that is trained: an input of the graph. */
@@ -99,6 +100,8 @@ export function planTraining(
   const changing = new Set([...tensors.map((t) => t.name), ...(noise ? [noise] : [])]);
   const frozen = new Map(large(g));
   const file = (graph: Graph, holds: boolean): GraphFile => {
+    turnInProducts(graph);
+    prune(graph);
     const own = [...graph.constants.keys()].filter((name) => frozen.has(name));
     const fed = holds ? [] : feed(graph, own);
     return {
@@ -227,14 +230,15 @@ function feed(g: Graph, names: readonly string[]): Value[] {
   return values;
 }
 
-/** A copy with only what its outputs need. */
+/** A copy with only what its outputs need, that nodes can be added to. */
 function pruned(g: Graph): Graph {
-  const copy: Graph = {
-    ...g,
-    nodes: g.nodes.map((node): Node => ({ ...node, outputs: [...node.outputs] })),
-    constants: new Map(g.constants),
-    inputs: [...g.inputs],
-  };
+  const copy = createGraph(ops, g.opset);
+  copy.nodes.push(...g.nodes.map((node): Node => ({ ...node, outputs: [...node.outputs] })));
+  for (const [name, constant] of g.constants) copy.constants.set(name, constant);
+  copy.inputs = [...g.inputs];
+  copy.outputs = [...g.outputs];
+  const made = g.nodes.flatMap((node) => node.outputs.flatMap((y) => (y ? [y.name] : [])));
+  for (const name of new Set([...made, ...g.constants.keys(), ...g.inputs.map((x) => x.name)])) copy.claim(name);
   prune(copy);
   const used = new Set([
     ...copy.nodes.flatMap((node) => node.inputs.map((x) => x?.name)),

@@ -48,7 +48,7 @@ const windowAttrs = ({ strides, dilations, begin, end }: Window): Attrs => ({
 });
 
 /** Patches that do not overlap and leave nothing over: the patch embedding of a vision transformer. */
-const isPatchwise = (size: Shape, { kernel, strides, dilations, begin, end, out }: Window) =>
+export const isPatchwise = (size: Shape, { kernel, strides, dilations, begin, end, out }: Window) =>
   kernel.every(
     (k, i) =>
       k === strides[i] && (k === 1 || dilations[i] === 1) && begin[i] === 0 && end[i] === 0 && out[i]! * k === size[i],
@@ -57,7 +57,7 @@ const isPointwise = ({ kernel, strides, begin, end }: Window) =>
   [kernel, strides].every((list) => list.every((v) => v === 1)) && [...begin, ...end].every((v) => v === 0);
 
 /** Patches as rows: [N, C, o·k ...] to [N·∏o, C·∏k], and back. */
-function patchRows(g: Graph, x: Value, { kernel, out }: Window): Value {
+export function patchRows(g: Graph, x: Value, { kernel, out }: Window): Value {
   const [n, c] = x.shape;
   const d = kernel.length;
   const apart = g.reshape(x, [n!, c!, ...out.flatMap((o, i) => [o, kernel[i]!])]);
