@@ -212,10 +212,11 @@ async function inTurn(settings: Settings, python: string, fused: boolean, tell: 
     return value as string;
   };
   let line = await next(); // it is ready for its first step
-  const lab = await measure(settings, tell, async () => {
+  const turn = async () => {
     child.stdin.write('\n');
     line = await next(); // its step is done
-  });
+  };
+  const lab = await measure(settings, tell, turn).finally(() => child.stdin.end()); // else it waits for ever where we fail
   const reference = JSON.parse(line) as Speed;
   const ratios = (key: 'steps' | 'forwards') => median(lab[key].map((ms, i) => ms / reference[key][i]!));
   return {
