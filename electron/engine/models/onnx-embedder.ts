@@ -20,10 +20,10 @@ const PREPROCESSING_VERSION = 1;
 const TEXT_BATCH = 64;
 /** Copies of a model's weights in memory that running its batches side by side may cost. */
 const MOST_COPIES_BYTES = 400 * 1024 * 1024;
-/** Images a run: few where runs go side by side, as they share the cache (measured); an accelerator wants more at once. */
-const LANE_BATCH = 4;
-/** The fewest of them. */
-const LANE_LEAST = 2;
+/** Images a run where runs go side by side: few, as they share the cache (measured); more where a run costs less than asking for it. */
+const laneBatch = (vision: Vision): number => (bytesOf(vision) < LIGHT_BYTES ? 4 : 2);
+const LIGHT_BYTES = 4 * 1024 * 1024;
+/** Images a run otherwise; an accelerator wants more at once. */
 const CPU_BATCH = 16;
 const ACCELERATOR_BATCH = 64;
 /** Memory of pixels that is kept between batches. */
@@ -76,7 +76,7 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
   const { height, width } = vision.preprocessing;
   const dim = output.dim ?? (await rows(new Float32Array(3 * height * width), 1)).length;
   const spare: Float32Array[] = [];
-  const batch = fixed ?? (device !== 'cpu' ? ACCELERATOR_BATCH : lanes > 1 ? LANE_BATCH : CPU_BATCH);
+  const batch = fixed ?? (device !== 'cpu' ? ACCELERATOR_BATCH : lanes > 1 ? laneBatch(vision) : CPU_BATCH);
 
   return {
     id: info.id,
@@ -90,7 +90,7 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     licence: info.licence,
     scale: folder.scale,
     batch,
-    least: batch === LANE_BATCH && !fixed ? LANE_LEAST : batch,
+    least: lanes > 1 && !fixed ? batch / 2 : batch,
     lanes: device === 'cpu' ? lanes : 1,
     images: (files, signal, hashes) =>
       embedImages({ files, signal, hashes, pool: options.images(), vision, batch, dim, rows, spare }),
@@ -108,10 +108,14 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
  */
 function lanesFor(vision: Vision, device: string, threads: number): number {
   if (device !== 'cpu' || process.versions.electron) return 1;
-  const files = [vision.file, ...vision.header.externalFiles.map((name) => path.join(path.dirname(vision.file), name))];
-  const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
   const cores = threads > 0 ? threads : availableParallelism();
-  return Math.max(1, Math.min(cores, 8, Math.floor(MOST_COPIES_BYTES / bytes)));
+  return Math.max(1, Math.min(cores, 8, Math.floor(MOST_COPIES_BYTES / bytesOf(vision))));
+}
+
+/** Of the model's file and what lies beside it. */
+function bytesOf(vision: Vision): number {
+  const files = [vision.file, ...vision.header.externalFiles.map((name) => path.join(path.dirname(vision.file), name))];
+  return files.reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
 /** Whether the file gives more than this output, serves nobody else, and can be opened from memory. */
