@@ -51,7 +51,7 @@ test('a dataset whose folder is away, or with one class, is refused', async () =
   });
   await paint(lab.at('single'), 4, { classes: ['blue'] });
   const single = await lab.dataset('single');
-  await expect(start({ datasetId: single })).rejects.toThrow(/single has 1 classes/);
+  await expect(start({ datasetId: single })).rejects.toThrow(/single has one class;/);
 });
 
 test('settings are spelt out at once, the asked ones among them, a batch never above the images', async () => {
