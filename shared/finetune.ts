@@ -19,9 +19,13 @@ export const AUGMENTATIONS = ['none', 'flip', 'crop', 'strong'] as const;
 /** none; flips; flips and random resized crops; those with colour jitter and RandAugment's lighter half. */
 export type Augmentation = (typeof AUGMENTATIONS)[number];
 
+export const ENCODERS = ['both', 'vision'] as const;
+
 /** Left-out settings are the method's own (engine/finetune/recipes.ts). */
 export const finetuneSettings = z.object({
   epochs: z.number().int().min(1).max(10_000).optional(),
+  /** Instead of epochs: as many as come nearest to this many steps for each label a class has. CLIP-LoRA takes 500. */
+  stepsPerShot: z.number().int().min(1).max(10_000).optional(),
   /** Peak learning rate of the encoder's weights. */
   lr: z.number().gt(0).max(10).optional(),
   /** Learning rate of the head, where it differs. */
@@ -54,6 +58,8 @@ export const finetuneSettings = z.object({
     .min(1)
     .optional(),
   dropout: z.number().min(0).max(0.9).optional(),
+  /** LoRA: the towers it goes on. With both, classes are told apart by their captions' features instead of a head. */
+  encoders: z.enum(ENCODERS).optional(),
 });
 export type FinetuneSettings = z.infer<typeof finetuneSettings>;
 /** Every setting of a method spelt out; what does not apply is absent. */
@@ -64,7 +70,7 @@ export type ResolvedSettings = Required<
   >
 > &
   Required<Pick<FinetuneSettings, 'blockRate' | 'augment' | 'patience'>> &
-  Pick<FinetuneSettings, 'recompute' | 'blocks' | 'rank' | 'alpha' | 'targets' | 'dropout'>;
+  Pick<FinetuneSettings, 'recompute' | 'blocks' | 'rank' | 'alpha' | 'targets' | 'dropout' | 'encoders'>;
 
 export const finetuneParams = z.object({
   datasetId: z.number().int(),

@@ -1,12 +1,14 @@
 // The options of everything that trains an encoder.
-import { AUGMENTATIONS, type FinetuneSettings, finetuneSettings } from '../../shared/finetune.ts';
+import { AUGMENTATIONS, ENCODERS, type FinetuneSettings, finetuneSettings } from '../../shared/finetune.ts';
 import { flag, list, text, UsageError, type Values } from './command.ts';
 
 export const trainingOptions = {
   epochs: { type: 'string' },
+  'steps-per-shot': { type: 'string' },
   lr: { type: 'string' },
   batch: { type: 'string' },
   augment: { type: 'string' },
+  encoders: { type: 'string' },
 } as const;
 
 /** Settings only a run of its own takes. */
@@ -29,13 +31,14 @@ export const furtherOptions = {
 } as const;
 
 const SETTING: Record<string, keyof FinetuneSettings> = {
+  'steps-per-shot': 'stepsPerShot',
   'micro-batch': 'microBatch',
   'head-lr': 'headLr',
   'weight-decay': 'weightDecay',
   'block-rate': 'blockRate',
 };
 
-const WORDS = new Set(['augment', 'targets']);
+const CHOICES: Record<string, readonly string[]> = { augment: AUGMENTATIONS, encoders: ENCODERS };
 const NAMES = [...Object.keys(trainingOptions), ...Object.keys(furtherOptions)];
 
 /** Those of these options that were given. */
@@ -48,13 +51,15 @@ export function readTraining(values: Values): FinetuneSettings {
     if (name === 'recompute') continue;
     const value = text(values, name)!;
     const setting = SETTING[name] ?? name;
-    if (!WORDS.has(name) && (value.trim() === '' || Number.isNaN(Number(value))))
+    const choices = CHOICES[name];
+    const isNumber = !choices && name !== 'targets';
+    if (isNumber && (value.trim() === '' || Number.isNaN(Number(value))))
       throw new UsageError(`--${name} ${value}: a number is needed.`);
-    given[setting] = name === 'augment' ? value : name === 'targets' ? list(value) : Number(value);
+    given[setting] = isNumber ? Number(value) : choices ? value : list(value);
     const one = finetuneSettings.safeParse({ [setting]: given[setting] });
     if (!one.success)
       throw new UsageError(
-        `--${name} ${value}: ${name === 'augment' ? `one of ${AUGMENTATIONS.join(', ')}` : (one.error.issues[0]?.message ?? 'it does not fit')}.`,
+        `--${name} ${value}: ${choices ? `one of ${choices.join(', ')}` : (one.error.issues[0]?.message ?? 'it does not fit')}.`,
       );
   }
   return finetuneSettings.parse(given);

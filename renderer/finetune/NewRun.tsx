@@ -60,7 +60,7 @@ export function NewRun() {
           </div>
           <MethodField model={model} plan={plan} onChange={change} />
           <ShotsField plan={plan} onChange={change} />
-          <SettingsField plan={plan} onChange={change} dataset={dataset} params={params} />
+          <SettingsField plan={plan} onChange={change} dataset={dataset} params={params} hasText={model.hasText} />
           {model.hasText && <CaptionsField plan={plan} onChange={change} dataset={dataset} />}
           <ControlField plan={plan} onChange={change} datasets={datasets.data} dataset={dataset} control={control} />
           <NameField plan={plan} onChange={change} dataset={dataset} model={model} />

@@ -8,8 +8,12 @@ import {
   AUGMENT_NAMES,
   AUGMENT_OPTIONS,
   costParams,
+  ENCODER_NAMES,
+  ENCODER_OPTIONS,
+  type Encoders,
   MAIN_SETTINGS,
   MORE_SETTINGS,
+  type NumberName,
   type NumberSetting,
   type Plan,
   settingProblem,
@@ -25,6 +29,8 @@ type Props = {
   onChange(part: Partial<Plan>): void;
   dataset: Dataset;
   params: Params<'finetune.start'> | null;
+  /** Whether the model has a text side. */
+  hasText: boolean;
 };
 
 /** What the method would use where nothing is typed. */
@@ -34,7 +40,7 @@ function useOwn(params: Props['params']): Partial<ResolvedSettings> {
   return useCall('finetune.settings', asked, { enabled: params !== null, keep: true }).data ?? {};
 }
 
-export function SettingsField({ plan, onChange, dataset, params }: Props) {
+export function SettingsField({ plan, onChange, dataset, params, hasText }: Props) {
   const own = useOwn(params);
   const filled = MORE_SETTINGS.some(({ name }) => plan.typed[name]) || plan.augment !== null || plan.recompute;
   if (!trainsEncoder(plan.method))
@@ -53,7 +59,7 @@ export function SettingsField({ plan, onChange, dataset, params }: Props) {
       setting={setting}
       plan={plan}
       onChange={onChange}
-      placeholder={own[setting.name] === undefined ? 'its own' : settingText(own[setting.name]!)}
+      placeholder={placeholderOf(setting.name, own)}
     />
   );
   return (
@@ -70,6 +76,19 @@ export function SettingsField({ plan, onChange, dataset, params }: Props) {
               onValue={(value) =>
                 onChange({ targets: TARGET_CHOICES.find((one) => one.value === value)?.targets ?? null })
               }
+            />
+          </Labelled>
+        )}
+        {plan.method === 'lora' && hasText && (
+          <Labelled label="Encoders" hint="CLIP-LoRA goes on both">
+            <Select<Encoders | 'own'>
+              label="Encoders"
+              value={plan.encoders ?? 'own'}
+              options={[
+                { value: 'own', label: own.encoders ? ENCODER_NAMES[own.encoders] : 'its own', note: 'its own' },
+                ...ENCODER_OPTIONS,
+              ]}
+              onValue={(value) => onChange({ encoders: value === 'own' ? null : value })}
             />
           </Labelled>
         )}
@@ -96,6 +115,11 @@ export function SettingsField({ plan, onChange, dataset, params }: Props) {
       </Fold>
     </section>
   );
+}
+
+function placeholderOf(name: NumberName, own: Partial<ResolvedSettings>): string {
+  if (name === 'stepsPerShot') return 'by epochs';
+  return own[name] === undefined ? 'its own' : settingText(own[name]!);
 }
 
 function SettingInput({

@@ -1,6 +1,5 @@
 // The form's own fields: model, method with why one does not apply, labels and seed, captions, the new model's name.
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
-import type { FinetuneMethodId } from '../../shared/finetune.ts';
 import { CaptionFields } from '../ui/CaptionFields.tsx';
 import { Labelled, NumberField, Select, TextField } from '../ui/controls.tsx';
 import { Fold, LabelsField } from '../ui/fields.tsx';
@@ -92,7 +91,9 @@ export function ShotsField({ plan, onChange }: FieldProps) {
 }
 
 /** What captions are to a method beside the zero-shot figure, which every run is weighed against. */
-const captionsAre = (method: FinetuneMethodId): string => {
+const captionsAre = ({ method, encoders }: Plan): string => {
+  if (method === 'lora' && encoders !== 'vision')
+    return 'Images are told apart by these captions, one of each class drawn for a step: the text side is trained too.';
   if (method === 'flyp') return 'Images are trained against these captions, one drawn for each image of a step.';
   if (method === 'lp-ft')
     return 'The head begins from a linear probe; the zero-shot figure and the control set use captions.';
@@ -105,7 +106,7 @@ export function CaptionsField({ plan, onChange, dataset }: FieldProps & { datase
       summary="Captions: own templates and class names"
       filled={plan.templates.length > 0 || Object.keys(plan.classNames).length > 0}
     >
-      <p className="muted small">{captionsAre(plan.method)}</p>
+      <p className="muted small">{captionsAre(plan)}</p>
       <CaptionFields dataset={dataset} captions={plan} onChange={onChange} />
     </Fold>
   );

@@ -3,6 +3,7 @@ import type { Dataset, ModelInfo, Params } from '../../shared/contract.ts';
 import {
   AUGMENTATIONS,
   type Augmentation,
+  ENCODERS,
   FINETUNE_METHOD_IDS,
   type FinetuneMethodId,
   type FinetuneSettings,
@@ -16,7 +17,8 @@ import { type Captions, captionsProblem, usable } from '../ui/captions.ts';
 import { datasetProblem, scarcest, trainingImages } from '../ui/datasets.ts';
 import { type Machine, machineParams } from '../ui/devices.ts';
 
-export type NumberName = Exclude<keyof FinetuneSettings, 'augment' | 'targets' | 'recompute'>;
+export type NumberName = Exclude<keyof FinetuneSettings, 'augment' | 'targets' | 'encoders' | 'recompute'>;
+export type Encoders = NonNullable<FinetuneSettings['encoders']>;
 export type Targets = NonNullable<FinetuneSettings['targets']>;
 
 export type Plan = Captions &
@@ -30,6 +32,7 @@ export type Plan = Captions &
     typed: Partial<Record<NumberName, string>>;
     augment: Augmentation | null;
     targets: Targets | null;
+    encoders: Encoders | null;
     /** Activations are worked out again in the backward pass. */
     recompute: boolean;
     controlId: number | null;
@@ -48,6 +51,7 @@ export const firstPlan = (given: { datasetId?: number; model?: string }): Plan =
   typed: {},
   augment: null,
   targets: null,
+  encoders: null,
   recompute: false,
   templates: [],
   classNames: {},
@@ -80,6 +84,7 @@ export const MORE_SETTINGS: readonly NumberSetting[] = [
   { name: 'smoothing', label: 'Label smoothing', hint: '0 to 0.5' },
   { name: 'blockRate', label: 'Rate from block to block', hint: 'Earlier ones learn less; 1: alike' },
   { name: 'patience', label: 'Patience', hint: 'Epochs without a better one; 0: no limit' },
+  { name: 'stepsPerShot', label: 'Steps per shot', hint: 'Instead of epochs; CLIP-LoRA takes 500', only: 'lora' },
   { name: 'dropout', label: 'Dropout', hint: 'On the way into LoRA', only: 'lora' },
 ];
 
@@ -105,6 +110,12 @@ export const TARGET_CHOICES: { value: string; label: string; targets: Targets | 
   { value: 'qkvo', label: 'q, k, v and o', targets: ['q', 'k', 'v', 'o'] },
   { value: 'all', label: 'every product', targets: ['all'] },
 ];
+export const ENCODER_NAMES: Record<Encoders, string> = {
+  both: 'both encoders, told apart by captions',
+  vision: 'the vision encoder, with a head',
+};
+export const ENCODER_OPTIONS = ENCODERS.map((value) => ({ value, label: ENCODER_NAMES[value] }));
+
 export const targetsValue = (targets: Targets | null): string =>
   TARGET_CHOICES.find((one) => one.targets?.join() === targets?.join())?.value ?? 'own';
 
@@ -132,17 +143,19 @@ export function settingsSent(plan: Plan): FinetuneSettings {
     ...(plan.augment && trainsEncoder(plan.method) ? { augment: plan.augment } : {}),
     ...(plan.recompute && trainsEncoder(plan.method) ? { recompute: true } : {}),
     ...(plan.targets && plan.method === 'lora' ? { targets: plan.targets } : {}),
+    ...(plan.encoders && plan.method === 'lora' ? { encoders: plan.encoders } : {}),
   };
 }
 
 /** Settings of an offer, as if they had been typed. */
 export function withOffer(plan: Plan, offer: { method?: FinetuneMethodId; settings: FinetuneSettings }): Partial<Plan> {
-  const { augment, targets, recompute, ...numbers } = offer.settings;
+  const { augment, targets, encoders, recompute, ...numbers } = offer.settings;
   const typed = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, String(value)]));
   return {
     ...(offer.method ? { method: offer.method } : {}),
     ...(augment ? { augment } : {}),
     ...(targets ? { targets } : {}),
+    ...(encoders ? { encoders } : {}),
     ...(recompute ? { recompute } : {}),
     typed: { ...plan.typed, ...typed },
   };
@@ -196,7 +209,7 @@ export function paramsOf(
     method: plan.method,
     shots: plan.shots,
     seed: plan.seed,
-    settings: settingsSent(plan),
+    settings: settingsSent(model.hasText ? plan : { ...plan, encoders: null }),
     ...(model.hasText ? usable(plan) : {}),
     control: control ? { datasetId: control.id, labels: controlLabels(plan, control) } : null,
     keepLeaks: plan.keepLeaks,
@@ -205,8 +218,12 @@ export function paramsOf(
   };
 }
 
+/** Whether the text side is trained too, against the captions. */
+export const trainsText = ({ method, settings }: Pick<Params<'finetune.forecast'>, 'method' | 'settings'>): boolean =>
+  method === 'flyp' || (method === 'lora' && settings?.encoders !== 'vision');
+
 /** What the cost depends on: name, seed and control set change no step, captions only where images are trained against them. */
 export const costParams = (params: Params<'finetune.start'>): Params<'finetune.forecast'> => {
   const { name: _name, control: _control, templates, classNames, ...rest } = params;
-  return { ...rest, ...(params.method === 'flyp' ? { templates, classNames } : {}), seed: 0 };
+  return { ...rest, ...(trainsText(params) ? { templates, classNames } : {}), seed: 0 };
 };

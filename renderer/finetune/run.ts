@@ -3,7 +3,7 @@ import { METHOD_STYLES } from '../../shared/chart/style.ts';
 import { capital, count as counted, labelsPerClass, listed, percent, points } from '../../shared/chart/words.ts';
 import type { Job } from '../../shared/contract.ts';
 import type { FinetuneEpoch, FinetuneInfo, FinetuneReport, ResolvedSettings } from '../../shared/finetune.ts';
-import { AUGMENT_NAMES, folderPart, MAIN_SETTINGS, MORE_SETTINGS } from './plan.ts';
+import { AUGMENT_NAMES, ENCODER_NAMES, folderPart, MAIN_SETTINGS, MORE_SETTINGS } from './plan.ts';
 
 /** 119,882 -> "119,882", 87,849,216 -> "87.8 million" */
 export function many(n: number): string {
@@ -58,12 +58,13 @@ export const settingText = (value: number): string =>
 /** Every setting with its name, in the order of the form. */
 export function settingRows(settings: Partial<ResolvedSettings>): [string, string][] {
   const numbers = [...MAIN_SETTINGS, ...MORE_SETTINGS].flatMap(({ name, label }): [string, string][] => {
-    const value = settings[name];
+    const value = name === 'stepsPerShot' ? undefined : settings[name]; // told as epochs
     return value === undefined ? [] : [[label, settingText(value)]];
   });
   return [
     ...numbers,
     ...(settings.targets ? ([['Where LoRA is added', listed(settings.targets)]] as [string, string][]) : []),
+    ...(settings.encoders ? ([['LoRA goes on', ENCODER_NAMES[settings.encoders]]] as [string, string][]) : []),
     ...(settings.recompute ? ([['Activations', 'worked out again']] as [string, string][]) : []),
     ...(settings.augment ? ([['Augmentation', AUGMENT_NAMES[settings.augment]]] as [string, string][]) : []),
   ];

@@ -38,8 +38,8 @@ export const compare: Command = {
   --class-names FILE  words for captions: JSON {class: words}, a list in the order of the classes, or CSV class,words
   --test-dir DIR      the test images, by class; without it the folder's test/ is used where there is one
   --test-fraction F   draw this share of each class as the test, for this run (default: 0.2 where the folder has no test split)
-  --epochs E, --lr X, --batch B, --augment none|flip|crop|strong
-                      for the methods that train (default: each method's own)
+  --epochs E, --lr X, --batch B, --augment none|flip|crop|strong, --steps-per-shot N, --encoders both|vision
+                      for the methods that train (default: each method's own); see lab finetune --help
   --device D          cpu, webgpu, cuda, dml, coreml or auto
   --threads N         (default: all cores)
   --out DIR           where report.json, predictions.csv, chart.svg, chart.png, report.html go (default: ${OUT})

@@ -41,8 +41,9 @@ export const finetune: Command = {
                       images at once, the head's rate, and so on; see README
   --recompute         work activations out again in the backward pass: less memory, about a third more time
   --blocks K          last-blocks: how many
-  --rank R, --alpha A, --targets q,k,v,o,mlp,all, --dropout P
-                      lora
+  --rank R, --alpha A, --targets q,k,v,o,mlp,all, --dropout P, --encoders both|vision
+                      lora; on both encoders, which is its own where a text side is there, classes are told apart by captions
+  --steps-per-shot N  instead of --epochs: as many as come nearest to N steps for each label of a class (CLIP-LoRA: 500)
   --control DIR       images of other things: what the model could tell apart before, and still can
   --control-labels a,b,c
                       words for the control set's classes, in their order (default: the folders' names)
@@ -97,6 +98,7 @@ const OWN_OPTIONS = [
   ['alpha', 'lora'],
   ['targets', 'lora'],
   ['dropout', 'lora'],
+  ['encoders', 'lora'],
 ] as const;
 
 const isHeadOnly = (method: string) => HEAD_METHOD_IDS.some((id) => id === method);

@@ -1,26 +1,30 @@
-// Captions that a run trains against (FLYP): every class under every template, one drawn for each image of a step.
+// Captions that a run trains against: every class under every template, one drawn for each image of a step (FLYP) or for each class
+// (LoRA on both encoders).
 import { LabError } from '../../../shared/contract.ts';
-import type { FinetuneMethodId } from '../../../shared/finetune.ts';
+import type { FinetuneMethodId, ResolvedSettings } from '../../../shared/finetune.ts';
 import { randomOf } from '../../../shared/protocol.ts';
 import { captionsFor } from '../../../shared/templates.ts';
-import type { CaptionSpec } from '../training/contrastive-classifier.ts';
+import type { CaptionSpec } from '../training/caption-classifier.ts';
+import { againstOf } from './recipes.ts';
 import type { Backbone } from './setup.ts';
 
 type Classes = { names: readonly string[]; templates: readonly string[] };
 
 /**
- * The captions as ids, all of one length; null for methods that train no text tower. `control`: those of a control set, told apart
+ * The captions as ids, all of one length; null for runs that train no text tower. `control`: those of a control set, told apart
  * by the trained text tower too. Throws `unsupported` where the feature shares no space with captions.
  */
 export async function captionsOf(
-  method: FinetuneMethodId,
+  { method, settings }: { method: FinetuneMethodId; settings: ResolvedSettings },
   { name, folder, embedder }: Pick<Backbone, 'name' | 'folder' | 'embedder'>,
   own: Classes,
   control: Classes | null = null,
 ): Promise<CaptionSpec | null> {
-  if (method !== 'flyp') return null;
+  const against = againstOf(method, settings);
+  if (!against) return null;
   const { text } = folder;
-  if (!text || !embedder.tokens) throw withoutCaptions({ name, folder, embedder });
+  if (!text || !embedder.tokens)
+    throw withoutCaptions({ name, folder, embedder }, against === 'classes' ? ON_BOTH : undefined);
   const captions = [own, control].flatMap(
     (set) => set?.names.flatMap((className) => captionsFor(set.templates, className)) ?? [],
   );
@@ -32,6 +36,7 @@ export async function captionsOf(
   });
   const first = own.names.length * own.templates.length;
   return {
+    against,
     file: text.file,
     output: text.output,
     ids,
@@ -40,6 +45,9 @@ export async function captionsOf(
     sets: { own: setOf(own, 0), control: control && setOf(control, first) },
   };
 }
+
+/** LoRA's need of captions. */
+export const ON_BOTH = 'LoRA on both encoders tells images apart by captions';
 
 /** Why what needs captions cannot go with a model (or this output of it), and the way out. */
 export function withoutCaptions(
@@ -55,8 +63,15 @@ export function withoutCaptions(
 /** Apart from the streams that shuffle epochs and draw items. */
 const DRAWS = 0x40000000;
 
+/** The row of one caption of each class, its template drawn by (seed, step): what the images of a step are told apart by. */
+export function captionOfEach({ sets }: Pick<CaptionSpec, 'sets'>, seed: number, step: number): Int32Array {
+  const { from, classes, templates } = sets.own;
+  const random = randomOf(seed, DRAWS + step);
+  return Int32Array.from({ length: classes }, (_, c) => from + c * templates + Math.floor(random() * templates));
+}
+
 /**
- * What one step's images are trained against. `captions` [batch]: the row of each image's caption, its template drawn by (seed,
+ * What the images of one step are contrasted with. `captions` [batch]: the row of each image's caption, its template drawn by (seed,
  * step). `targets` [batch, batch]: image i belongs to the caption of every image of its class alike, rows summing to 1, less
  * `smoothing`. FLYP's own training takes other images of the same class for negatives (their loss has this form as an option): with
  * few classes most of a batch would be pushed away from its own class.

@@ -107,6 +107,7 @@ const SETTING_NAMES: Record<keyof ResolvedSettings, string> = {
   alpha: 'LoRA alpha',
   targets: 'LoRA targets',
   dropout: 'dropout',
+  encoders: 'LoRA goes on the encoders',
 };
 
 function training(report: FinetuneReport, { changed, head, file, textFile, textTrained }: ExportFacts): string {

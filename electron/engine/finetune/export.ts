@@ -46,7 +46,9 @@ export type ExportOptions = {
   weights: Weights;
   /** The same of the text tower's file, where it is another and was trained too. */
   textWeights?: Weights | undefined;
-  /** What cosines are multiplied with, where it was trained too. */
+  /** Whether the text tower was trained too, in a file of its own or not. */
+  textTrained?: boolean;
+  /** What cosines are multiplied with, where that was trained too. */
   scale?: number | undefined;
   head: ExportHead | null;
   classes: readonly string[];
@@ -158,7 +160,7 @@ function build(options: ExportOptions, folder: string): void {
     classes,
     head,
     changed: { tensors: changed.length, numbers: changed.reduce((sum, data) => sum + data.length, 0) },
-    textTrained: textFile !== null && (options.scale !== undefined || textWeights.size > 0),
+    textTrained: textFile !== null && (options.textTrained ?? false),
   };
   writeJson(path.join(folder, 'config.json'), configOf(options));
   writeFileSync(path.join(folder, 'README.md'), options.card(facts), { flush: true });

@@ -100,7 +100,7 @@ export async function finetune(
     method: params.method,
     settings,
     head,
-    captions: await captionsOf(params.method, ground.backbone, ground, words),
+    captions: await captionsOf({ method: params.method, settings }, ground.backbone, ground, words),
     own: params.control ? ownClasses(ground.backbone) : null,
     seed: params.seed,
     folder,

@@ -89,7 +89,7 @@ export async function forecastRun(
     method: params.method,
     settings,
     head: headOf(backbone, drawn.classes.length),
-    captions: await captionsOf(params.method, backbone, wordsOf(params, drawn.classes)),
+    captions: await captionsOf({ method: params.method, settings }, backbone, wordsOf(params, drawn.classes)),
     own: null,
     seed: params.seed,
     folder: '',
@@ -220,10 +220,14 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: Room):
   const fitting = async (other: FinetuneMethodId, asked: FinetuneSettings): Promise<number | null> => {
     const settings = resolveSettings(
       other,
-      familyOf(folder),
       { batch, ...asked },
-      input.train.length,
-      fixedBatchOf(folder),
+      {
+        family: familyOf(folder),
+        items: input.train.length,
+        classes: input.classes.length,
+        fixed: fixedBatchOf(folder),
+        captions: input.captions != null,
+      },
     );
     const thread = startTrainThread();
     try {
@@ -256,8 +260,14 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: Room):
     offers.push({ label: method === 'flyp' ? `batches of ${n}` : once, settings, memoryBytes });
     break;
   }
+  const [own] = offers.filter(({ settings }) => settings.microBatch);
+  if (!own && input.settings.encoders === 'both') {
+    const settings = { encoders: 'vision' as const };
+    const memoryBytes = await fitting(method, settings);
+    if (memoryBytes !== null) offers.push({ label: 'LoRA on the vision encoder alone', settings, memoryBytes });
+  }
   const lighter: { label: string; method: FinetuneMethodId; settings: FinetuneSettings }[] = [
-    { label: 'LoRA', method: 'lora', settings: {} },
+    { label: 'LoRA', method: 'lora', settings: { encoders: 'vision' } },
     { label: 'the last block alone', method: 'last-blocks', settings: { blocks: 1 } },
   ];
   const atOnce = [offers.at(-1)?.settings.microBatch ?? microBatch, 1];

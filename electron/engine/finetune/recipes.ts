@@ -1,7 +1,7 @@
 // What each way of fine-tuning trains, and with which settings unless the user says otherwise.
-// Sources: LoRA, CLIP-LoRA (github.com/MaxZanella/CLIP-LoRA): its rank, alpha, dropout, targets, rate and decay, but in the vision
-// tower alone, and not its 500 steps a shot in batches of 32, which take hours without a GPU; biases, BitFit (arXiv 2106.10199) with
-// the norms; LP-FT (arXiv 2202.10054); FLYP (arXiv 2212.00638). The rest were chosen on flowers12 and cifar10-mini (README, Figures).
+// Sources: LoRA, CLIP-LoRA (github.com/MaxZanella/CLIP-LoRA) in all but its length: 500 steps a shot take hours without a GPU, so that
+// they are there to be asked for (stepsPerShot); biases, BitFit (arXiv 2106.10199) with the norms; LP-FT (arXiv 2202.10054); FLYP
+// (arXiv 2212.00638). The rest were chosen on flowers12 and cifar10-mini (README, Figures).
 import { LabError } from '../../../shared/contract.ts';
 import type {
   FinetuneMethodId,
@@ -9,6 +9,7 @@ import type {
   ResolvedSettings,
   TrainedMethodId,
 } from '../../../shared/finetune.ts';
+import type { CaptionSpec } from '../training/caption-classifier.ts';
 import type { Mode } from '../training/trainable.ts';
 
 /** Transformers take a tenth of the rate that convolutions take. */
@@ -38,52 +39,80 @@ const RECIPES: Record<TrainedMethodId, Recipe> = {
   lora: {
     name: 'LoRA',
     lr: { transformer: 2e-4, convolution: 1e-3 },
-    own: { rank: 2, alpha: 1, targets: ['q', 'k', 'v'], dropout: 0.25 },
+    own: { rank: 2, alpha: 1, targets: ['q', 'k', 'v'], dropout: 0.25, encoders: 'both', batch: 32, warmup: 0 },
   },
   biases: { name: 'Norms and biases', lr: { transformer: 5e-4, convolution: 1e-3 } },
   'lp-ft': { name: 'Probe, then fine-tune', lr: { transformer: 5e-6, convolution: 1e-4 } },
   flyp: { name: 'FLYP', lr: { transformer: 1e-5, convolution: 1e-5 } },
 };
 
+/** LoRA of convolutions, which have no q, k and v: their 1x1 products are what low rank can change. */
+const POINTWISE: Partial<ResolvedSettings> = {
+  targets: ['all'],
+  rank: 8,
+  alpha: 8,
+  dropout: 0,
+  encoders: 'vision',
+  batch: COMMON.batch,
+  warmup: COMMON.warmup,
+};
+
+const OF_ONE_METHOD = ['blocks', 'rank', 'alpha', 'targets', 'dropout', 'encoders'];
+
 export const isTrained = (method: FinetuneMethodId): method is TrainedMethodId => method in RECIPES;
 
+/** What a run's settings depend on beside what was asked. */
+export type SettingsFor = {
+  family: Family;
+  /** How many the run trains on; a batch is never larger. */
+  items: number;
+  classes: number;
+  /** Images the model takes at once, where its file says. */
+  fixed?: number | null;
+  /** Whether the model has a text tower, and the feature shares a space with it. */
+  captions?: boolean;
+};
+
 /**
- * `items`: how many the run trains on; a batch is never larger. `fixed`: images the model takes at once, where its file says. Throws
- * `bad-request` for FLYP in micro-batches: its loss compares every image of a batch with every caption of it.
+ * Throws `bad-request` for FLYP in micro-batches, whose loss compares every image of a batch with every caption of it, and for epochs
+ * and steps at once.
  */
 export function resolveSettings(
   method: FinetuneMethodId,
-  family: Family,
   asked: FinetuneSettings,
-  items: number,
-  fixed: number | null = null,
+  { family, items, classes, fixed = null, captions = false }: SettingsFor,
 ): ResolvedSettings {
   const recipe: Recipe = isTrained(method)
     ? RECIPES[method]
     : { name: method, lr: { transformer: 1e-5, convolution: 1e-5 } };
   const own = recipe.own ?? {};
   // a convolution has no q, k and v: its 1x1 products are what low rank can change
-  const targets =
-    family === 'convolution' && own.targets ? { targets: ['all' as const], rank: 8, alpha: 8, dropout: 0 } : {};
-  const lr = asked.lr ?? recipe.lr[family];
+  const pointwise = family === 'convolution' && own.targets ? POINTWISE : {};
+  const { stepsPerShot, ...given } = asked;
+  const lr = given.lr ?? recipe.lr[family];
   const merged = {
     ...COMMON,
     ...own,
-    ...targets,
+    ...pointwise,
+    ...(captions ? {} : { encoders: 'vision' as const }),
     headLr: HEAD_LR[family],
-    ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     lr,
   };
   const wanted = Math.max(1, Math.min(merged.batch, items));
   const batch = fixed ? Math.max(1, Math.round(wanted / fixed)) * fixed : wanted;
-  const atOnce = family === 'convolution' && method !== 'flyp' ? CACHED : batch;
+  if (stepsPerShot !== undefined) {
+    if (asked.epochs !== undefined)
+      throw new LabError('bad-request', 'Epochs and steps per shot both say how long a run is. Give one of them.');
+    merged.epochs = Math.max(1, Math.round((stepsPerShot * items) / classes / Math.ceil(items / batch)));
+  }
+  const textToo = againstOf(method, merged) !== null;
+  const atOnce = family === 'convolution' && !textToo ? CACHED : batch;
   const micro = fixed ?? Math.min(asked.microBatch ?? atOnce, batch);
   if (method === 'flyp') checkContrastive(batch, micro);
   const kept = Object.keys(own);
   const applies = ([name, value]: [string, unknown]) =>
-    name === 'recompute'
-      ? value === true
-      : !['blocks', 'rank', 'alpha', 'targets', 'dropout'].includes(name) || kept.includes(name);
+    name === 'recompute' ? value === true : !OF_ONE_METHOD.includes(name) || kept.includes(name);
   // a micro-batch divides the batch
   const divisor = Array.from({ length: micro }, (_, i) => micro - i).find((n) => batch % n === 0)!;
   return {
@@ -92,6 +121,15 @@ export function resolveSettings(
     microBatch: divisor,
   };
 }
+
+/** What the text tower is trained with, where it is: FLYP, and LoRA on both encoders (`CaptionSpec.against`). */
+export const againstOf = (
+  method: FinetuneMethodId,
+  { encoders }: Pick<ResolvedSettings, 'encoders'>,
+): CaptionSpec['against'] | null => {
+  if (method === 'flyp') return 'batch';
+  return method === 'lora' && encoders === 'both' ? 'classes' : null;
+};
 
 function checkContrastive(batch: number, micro: number): void {
   if (micro < batch)
@@ -125,10 +163,18 @@ export function modeOf(method: FinetuneMethodId, settings: ResolvedSettings): Mo
   }
 }
 
-/** Cosine with a linear rise: `step` from 0 of `steps`; down to a hundredth, as CLIP-LoRA ends near nothing. */
-export function rateAt(step: number, steps: number, { lr, warmup }: Pick<ResolvedSettings, 'lr' | 'warmup'>): number {
+/** The part of the peak rate that a run ends at; CLIP-LoRA goes from 2e-4 down to 1e-6. */
+export const lastRate = (method: FinetuneMethodId): number => (method === 'lora' ? 0.005 : 0.01);
+
+/** Cosine with a linear rise: `step` from 0 of `steps`, down to `last` of the peak. */
+export function rateAt(
+  step: number,
+  steps: number,
+  { lr, warmup }: Pick<ResolvedSettings, 'lr' | 'warmup'>,
+  last = 0.01,
+): number {
   const rise = Math.floor(warmup * steps);
   if (step < rise) return (lr * (step + 1)) / (rise + 1);
   const part = (step - rise) / Math.max(1, steps - rise);
-  return lr * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * part)));
+  return lr * (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * part)));
 }

@@ -8,13 +8,13 @@ import type { FinetuneEpoch, FinetuneMethodId, FinetuneReport, ResolvedSettings 
 import type { Log } from '../context.ts';
 import type { ImagePool } from '../images/pool.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder } from '../models/folder.ts';
+import type { CaptionSetName, CaptionSpec } from '../training/caption-classifier.ts';
 import type { ClassifierSpec, Head } from '../training/classifier.ts';
-import type { CaptionSetName, CaptionSpec } from '../training/contrastive-classifier.ts';
 import type { RowKeys } from '../training/prefix-cache.ts';
 import { createBatches } from './batches.ts';
-import { againstCaptions } from './captions.ts';
+import { againstCaptions, captionOfEach } from './captions.ts';
 import { filesOf, judge, plainForward, type Rows, remember } from './judge.ts';
-import { modeOf, rateAt } from './recipes.ts';
+import { againstOf, lastRate, modeOf, rateAt } from './recipes.ts';
 import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
 export type RunInput = {
@@ -30,7 +30,7 @@ export type RunInput = {
   train: Int32Array;
   validation: Int32Array;
   head: Head;
-  /** What FLYP trains against instead of a head; null (or left out) for other methods. */
+  /** What is trained against instead of a head, where the text tower is trained too; null (or left out) elsewhere. */
   captions?: CaptionSpec | null;
   /** The output with the model's own classes, where a control set is told apart by them. */
   own: string | null;
@@ -118,7 +118,7 @@ export function classifierSpec(input: RunInput): ClassifierSpec {
     feature: { tensor: output.tensor, pool: output.pool },
     own: input.own,
     head: input.head,
-    captions: input.method === 'flyp' ? (input.captions ?? null) : null,
+    captions: againstOf(input.method, input.settings) ? (input.captions ?? null) : null,
     mode: modeOf(input.method, input.settings),
     seed: input.seed,
     blockRate: input.settings.blockRate,
@@ -188,6 +188,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   const plain = plainForward(thread, images, input, hooks.signal, known);
   const live = settings.ema > 0 ? 'average' : 'weights';
   const steps = settings.epochs * Math.ceil(input.train.length / settings.batch);
+  const last = lastRate(input.method);
   const checkpoint = path.join(input.folder, CHECKPOINT);
   const bestFile = path.join(input.folder, BEST);
   const key = keyOf(input);
@@ -230,7 +231,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
       trainLoss: at.lossSum / Math.max(1, at.batch),
       valAccuracy: judged?.accuracy ?? null,
       valLoss: judged?.loss ?? null,
-      lr: rateAt(at.step - 1, steps, settings),
+      lr: rateAt(at.step - 1, steps, settings, last),
       imagesPerSecond: seen / seconds,
     };
     at.epochs.push(row);
@@ -307,7 +308,7 @@ function stepper(
       for await (const next of batches.epoch(at.epoch, at.batch)) {
         hooks.signal.throwIfAborted();
         for (const { index, reason } of next.failures) await failed(input.files[items[index]!]!, reason);
-        const lr = rateAt(at.step, steps, settings);
+        const lr = rateAt(at.step, steps, settings, lastRate(input.method));
         const parts = microBatches(input, next, at.step);
         const result = await thread.ask({ kind: 'step', batches: parts, lr, clip: settings.clip });
         remember(known, next.keys, result.kept);
@@ -338,13 +339,16 @@ export function microBatches(
   step: number,
 ): MicroBatch[] {
   const { smoothing, batch, microBatch } = settings;
-  if (captions) return [{ pixels, ...againstCaptions(captions, labels, { seed, step, smoothing }) }];
+  if (captions?.against === 'batch')
+    return [{ pixels, ...againstCaptions(captions, labels, { seed, step, smoothing }) }];
+  const each = captions ? { captions: captionOfEach(captions, seed, step) } : {};
   const targets = targetsOf(labels, classes.length, smoothing);
   const parts = batch / microBatch;
   const part = (all: Float32Array, k: number) => all.subarray((all.length / parts) * k, (all.length / parts) * (k + 1));
   return Array.from({ length: parts }, (_, k) => ({
     pixels: part(pixels, k),
     targets: part(targets, k),
+    ...each,
     keys: keys?.slice(k * microBatch, (k + 1) * microBatch),
   }));
 }

@@ -8,8 +8,8 @@ import type { Engine } from '../context.ts';
 import type { ModelFolder } from '../models/folder.ts';
 import { meanOverTemplates } from '../models/text-features.ts';
 import { normaliseRows } from '../numeric/matrix.ts';
+import { LOG_SCALE, TEXT_PREFIX } from '../training/caption-classifier.ts';
 import { HEAD_BIAS, HEAD_WEIGHT } from '../training/classifier.ts';
-import { LOG_SCALE, TEXT_PREFIX } from '../training/contrastive-classifier.ts';
 import { decodeModel } from '../training/onnx/proto.ts';
 import { readTensor } from '../training/onnx/tensors.ts';
 import { readSafetensors } from '../training/safetensors.ts';
@@ -77,8 +77,10 @@ export async function exportRun(engine: Engine, finetuneId: number, alpha: numbe
   const textWeights = new Map(ofText.map((name) => [name, taken(TEXT_PREFIX + name)!]));
   // the point between two heads of captions is not the head of the captions between them
   const words = wordsOf(run.params, report.classes);
-  const text =
-    logScale && (await captionHead(engine, source, textWeights.size > 0 ? textWeights : weights, words, folder));
+  const textTrained = !after.has(HEAD_WEIGHT);
+  const text = textTrained
+    ? await captionHead(engine, source, textWeights.size > 0 ? textWeights : weights, words, folder)
+    : null;
   const [weight, bias] = [text ?? taken(HEAD_WEIGHT)!, taken(HEAD_BIAS) ?? new Float32Array(report.classes.length)];
   const scale = logScale ? Math.exp(logScale[0]!) : begun;
   const shapeFile = path.join(folder, SHAPE);
@@ -86,6 +88,7 @@ export async function exportRun(engine: Engine, finetuneId: number, alpha: numbe
     source,
     weights,
     textWeights,
+    textTrained,
     scale: logScale ? scale : undefined,
     head: {
       weight,

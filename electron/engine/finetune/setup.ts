@@ -178,12 +178,23 @@ export function initialHead(
   };
 }
 
+/** Whether the feature (left out: the model's own) shares a space with captions. */
+export const takesCaptions = ({ text, vision }: ModelFolder, output?: string): boolean =>
+  text !== null && text.shared === (output ?? vision?.outputs[0]?.id);
+
+/** `items`: how many the run trains on. */
 export const settingsFor = (
-  ground: Pick<Ground, 'backbone'>,
-  params: Pick<FinetuneParams, 'method' | 'settings'>,
+  { backbone: { family, folder, output }, classes }: Pick<Ground, 'backbone' | 'classes'>,
+  { method, settings }: Pick<FinetuneParams, 'method' | 'settings'>,
   items: number,
 ): ResolvedSettings =>
-  resolveSettings(params.method, ground.backbone.family, params.settings, items, fixedBatchOf(ground.backbone.folder));
+  resolveSettings(method, settings, {
+    family,
+    items,
+    classes: classes.length,
+    fixed: fixedBatchOf(folder),
+    captions: takesCaptions(folder, output.id),
+  });
 
 const threadsOf = (engine: Engine, asked: number | undefined): number =>
   asked || engine.settings().threads || availableParallelism();

@@ -1,16 +1,16 @@
 // The thread that trains (workers/train.ts), asked and answered by message. One run each: closing it gives its memory back.
 import { Worker } from 'node:worker_threads';
 import { LabError } from '../../../shared/contract.ts';
+import type { CaptionSetName } from '../training/caption-classifier.ts';
 import type { Classifier, ClassifierSpec } from '../training/classifier.ts';
-import type { CaptionSetName } from '../training/contrastive-classifier.ts';
 import type { RowKeys } from '../training/prefix-cache.ts';
 import type { StepResult, TrainerOptions } from '../training/trainer.ts';
 import { endThread } from '../workers/answers.ts';
 import { workerFile } from '../workers/pool.ts';
 
 /**
- * A micro-batch: pixels [batch, 3, height, width] and targets whose rows sum to 1: [batch, classes], or against captions
- * [batch, batch] and the row of each image's caption.
+ * A micro-batch: pixels [batch, 3, height, width] and targets whose rows sum to 1: [batch, classes], or [batch, batch] against the
+ * captions of the batch. `captions`: the rows of the captions that the images are trained against.
  */
 export type MicroBatch = {
   pixels: Float32Array;
@@ -40,7 +40,7 @@ export type TrainRequest =
   | { kind: 'export'; file: string }
   | { kind: 'memory' };
 
-export type PlanInfo = Omit<Classifier, 'plan' | 'adapters' | 'noise' | 'captions' | 'blocks'> & { blocks: number };
+export type PlanInfo = Omit<Classifier, 'plan' | 'adapters' | 'noises' | 'captions' | 'blocks'> & { blocks: number };
 
 export type TrainAnswer = {
   plan: PlanInfo;

@@ -4,10 +4,11 @@ import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../.
 import type { Engine } from '../context.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { getDataset } from '../datasets/store.ts';
+import { ON_BOTH } from '../finetune/captions.ts';
 import { forecastRun } from '../finetune/forecast.ts';
 import { resolveSettings } from '../finetune/recipes.ts';
 import { saveModel } from '../finetune/save.ts';
-import { familyOf, fixedBatchOf } from '../finetune/setup.ts';
+import { familyOf, fixedBatchOf, takesCaptions } from '../finetune/setup.ts';
 import { deleteRun, insertRun, listRuns, loadRun } from '../finetune/store.ts';
 import { requestStop } from '../jobs/finetune.ts';
 
@@ -65,8 +66,13 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
 
 async function settingsOf(engine: Engine, dataset: Dataset, params: FinetuneParams): Promise<ResolvedSettings> {
   const { folder } = await engine.models.folder(params.model.id);
-  const items = usable(dataset, params.shots);
-  return resolveSettings(params.method, familyOf(folder), params.settings, items, fixedBatchOf(folder));
+  return resolveSettings(params.method, params.settings, {
+    family: familyOf(folder),
+    items: usable(dataset, params.shots),
+    classes: dataset.classes.length,
+    fixed: fixedBatchOf(folder),
+    captions: takesCaptions(folder, params.model.output),
+  });
 }
 
 /** What is refused now rather than in the queue. Throws an error that names the thing and the way out. */
@@ -79,7 +85,7 @@ async function check(engine: Engine, params: FinetuneParams): Promise<{ dataset:
     );
   if (params.control) await usableDataset(engine, params.control.datasetId);
   const model = await engine.models.get(params.model.id);
-  checkModel(model, params.method);
+  checkModel(model, params);
   return { dataset, model };
 }
 
@@ -98,7 +104,7 @@ const WITH_CAPTIONS: Partial<Record<FinetuneMethodId, string>> = {
   clap: 'CLAP begins from the captions’ weights',
 };
 
-function checkModel(model: ModelInfo, method: FinetuneMethodId): void {
+function checkModel(model: ModelInfo, { method, settings }: Pick<FinetuneParams, 'method' | 'settings'>): void {
   if (model.family === 'hog')
     throw new LabError('unsupported', `${model.name} has no weights to train. Get a model under Models.`);
   if (!model.installed)
@@ -108,7 +114,7 @@ function checkModel(model: ModelInfo, method: FinetuneMethodId): void {
     );
   if (model.family === 'text')
     throw new LabError('unsupported', `${model.name} takes no images, so there is nothing to fine-tune on them.`);
-  const need = WITH_CAPTIONS[method];
+  const need = WITH_CAPTIONS[method] ?? (method === 'lora' && settings.encoders === 'both' ? ON_BOTH : undefined);
   if (need && !model.hasText)
     throw new LabError(
       'unsupported',

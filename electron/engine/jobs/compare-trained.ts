@@ -47,7 +47,9 @@ export function planTrained({ params, drawn, models, labels, split }: Data): Tra
         ? 'hog is computed, not learnt: it has no weights to train.'
         : method === 'flyp' && !model.text
           ? `${model.id} has no text side, which FLYP trains with.`
-          : null;
+          : method === 'lora' && params.training.encoders === 'both' && !model.text
+            ? `${model.id} has no text side, so LoRA cannot go on both encoders. Leave the encoders to the method.`
+            : null;
     if (reason) omitted.push({ method, model: model.id, reason });
     return reason === null;
   };
@@ -139,7 +141,7 @@ async function trainRow(
       method: row.method,
       settings,
       head,
-      captions: await captionsOf(row.method, ground.backbone, ground),
+      captions: await captionsOf({ method: row.method, settings }, ground.backbone, ground),
       own: null,
       seed: row.seed,
       folder,

@@ -1,7 +1,7 @@
 // A vision model with a linear head as one training plan: features of length 1 times the head's rows, times a scale.
 import { totalmem } from 'node:os';
 import type { Blocks } from './blocks.ts';
-import type { CaptionSpec, Captions } from './contrastive-classifier.ts';
+import type { CaptionSpec, Captions } from './caption-classifier.ts';
 import type { Graph, Value } from './graph.ts';
 import type { Adapter, Noise } from './lora.ts';
 import { crossEntropy } from './losses.ts';
@@ -31,7 +31,7 @@ export type ClassifierSpec = {
   /** The logits over the model's own classes, to be given beside: they show what it still knows. They are not trained. */
   own: string | null;
   head: Head;
-  /** Given: both towers are trained against captions instead of a head (contrastive-classifier.ts). */
+  /** Given: both towers are trained, against captions instead of a head (caption-classifier.ts). */
   captions?: CaptionSpec | null;
   mode: Mode;
   seed: number;
@@ -46,7 +46,7 @@ export type Classifier = {
   plan: TrainingPlan;
   blocks: Blocks;
   adapters: Adapter[];
-  noise: Noise | null;
+  noises: Noise[];
   pixels: string;
   targets: string;
   /** Null: the classes are captions, and logits are made of their features. */
@@ -71,7 +71,7 @@ export type Classifier = {
 };
 
 /** Frozen weights are laid out twice more where they are no more than this part of the machine's memory. */
-const PACKED = 16;
+export const packedBytes = (): number => totalmem() / 16;
 
 export const HEAD_WEIGHT = 'lab.head.weight';
 export const HEAD_BIAS = 'lab.head.bias';
@@ -117,8 +117,8 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     own ? [logits, feature, own] : [logits, feature],
     (graph) => crossEntropy(graph, logits, graph.input(TARGETS, [batch, classes])),
     {
-      noise: marked.noise?.name,
-      packed: totalmem() / PACKED,
+      noises: marked.noise ? [marked.noise.name] : [],
+      packed: packedBytes(),
       recompute: spec.recompute ?? false,
       keep: new Set(marked.adapters.map(({ of }) => of)),
     },
@@ -128,7 +128,7 @@ export async function buildClassifier(spec: ClassifierSpec): Promise<Classifier>
     plan,
     blocks: marked.blocks,
     adapters: marked.adapters.filter(({ a }) => leads.has(a)),
-    noise: marked.noise,
+    noises: marked.noise ? [marked.noise] : [],
     pixels: spec.pixels,
     targets: TARGETS,
     logits: logits.name,

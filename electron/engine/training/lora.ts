@@ -42,6 +42,27 @@ export function fillNoise(noise: Noise, data: Float32Array, seed: number, step: 
   for (let i = 0; i < data.length; i++) data[i] = random() < noise.rate ? 0 : kept;
 }
 
+/**
+ * Fresh numbers for one step (`into` is used again), or what validation needs. A second tower's are drawn from another stream than
+ * the first's.
+ */
+export function noiseFeeds(
+  noises: readonly Noise[],
+  { seed, step, into = new Map() }: { seed: number; step: number | null; into?: Map<string, Float32Array> } = PLAIN,
+): Record<string, Float32Array> {
+  return Object.fromEntries(
+    noises.map((noise, tower) => {
+      const data = into.get(noise.name) ?? new Float32Array(noise.length);
+      into.set(noise.name, data);
+      fillNoise(noise, data, seed + tower * TOWER, step);
+      return [noise.name, data];
+    }),
+  );
+}
+const PLAIN = { seed: 0, step: null };
+/** Apart from the seeds that people choose. */
+const TOWER = 0x20000000;
+
 /** A place where a target meets data. */
 type Site = { node: Node; x: Value; of: string; layout: Adapter['layout']; inSize: Shape; out: number };
 

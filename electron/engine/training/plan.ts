@@ -68,8 +68,8 @@ export type TrainingPlan = {
 export type PlanOptions = {
   /** Given by a third graph. */
   aside?: readonly Value[];
-  /** An input that is no data: it changes from step to step, such as dropout's noise. */
-  noise?: string | undefined;
+  /** Inputs that are no data: they change from step to step, as dropout's noise does. */
+  noises?: readonly string[];
   /**
    * Bytes of frozen weights up to which the training graph holds them: the runtime then lays them out once, forwards and
    * backwards, instead of in every step (LoRA on ViT-B/32: 7 % faster, twice their size more memory).
@@ -93,11 +93,11 @@ export function planTraining(
   own: readonly TrainedTensor[],
   outputs: readonly Value[],
   makeLoss: (g: Graph) => Loss,
-  { aside = [], noise, packed = 0, recompute: again = false, wide = true, keep }: PlanOptions = {},
+  { aside = [], noises = [], packed = 0, recompute: again = false, wide = true, keep }: PlanOptions = {},
 ): TrainingPlan {
   g.outputs = [...outputs, ...aside];
   const { tensors, narrow } = wide ? widen(g, own, keep) : { tensors: [...own], narrow: new Map() };
-  const changing = new Set([...tensors.map((t) => t.name), ...(noise ? [noise] : [])]);
+  const changing = new Set([...tensors.map((t) => t.name), ...noises]);
   const frozen = new Map(large(g));
   const file = (graph: Graph, holds: boolean): GraphFile => {
     turnInProducts(graph);

@@ -1,16 +1,16 @@
 // The thread of one training run: it holds the graph, the weights and the optimizer, and answers one request after the other.
 import { renameSync, rmSync } from 'node:fs';
 import type { TrainAnswer, TrainRequest } from '../finetune/thread.ts';
-import { buildClassifier, type Classifier } from '../training/classifier.ts';
 import {
-  buildContrastive,
+  buildCaptionClassifier,
   type CaptionSetName,
   captionFeeds,
   classFeatures,
   LOG_SCALE,
   zeroShotLogits,
-} from '../training/contrastive-classifier.ts';
-import { fillNoise, mergeLora } from '../training/lora.ts';
+} from '../training/caption-classifier.ts';
+import { buildClassifier, type Classifier } from '../training/classifier.ts';
+import { mergeLora, noiseFeeds } from '../training/lora.ts';
 import { giveBack } from '../training/plan.ts';
 import { createPrefixCache, type PrefixCache, type RowKeys } from '../training/prefix-cache.ts';
 import { readSafetensors, type Tensors, writeSafetensors } from '../training/safetensors.ts';
@@ -27,8 +27,8 @@ let before: ReadonlyMap<string, Float32Array> | null = null;
 let trainer: Trainer | null = null;
 let cache: PrefixCache | null = null;
 let noiseSeed = 0;
-/** One for each micro-batch of a step. */
-const noiseData: Float32Array[] = [];
+/** Memory of dropout's numbers, for each micro-batch of a step. */
+const noiseMemory: Map<string, Float32Array>[] = [];
 
 /** Class features by set and weights, until the weights change. */
 const remembered = new Map<string, Float32Array>();
@@ -56,11 +56,8 @@ function write(file: string, tensors: Tensors, metadata: Record<string, string> 
 }
 
 function noiseFeed(step: number | null, part = 0): Feeds {
-  const noise = classifier?.noise;
-  if (!noise) return {};
-  noiseData[part] ??= new Float32Array(noise.length);
-  fillNoise(noise, noiseData[part], noiseSeed, step);
-  return { [noise.name]: noiseData[part] };
+  noiseMemory[part] ??= new Map();
+  return noiseFeeds(opened().classifier.noises, { seed: noiseSeed, step, into: noiseMemory[part] });
 }
 
 async function imagesOf(pixels: Float32Array, keys: RowKeys | undefined): Promise<{ feeds: Feeds; kept: boolean }> {
@@ -79,17 +76,17 @@ async function classesOf(set: CaptionSetName, weights: 'weights' | 'average'): P
 /** Zero-shot with the captions' features as they are now. */
 async function logitsOf(features: Float32Array, weights: 'weights' | 'average'): Promise<Float32Array> {
   const { classifier: c, trainer: t } = opened();
-  const scale = Math.exp((await t.tensors(weights, [LOG_SCALE])).get(LOG_SCALE)![0]!);
+  const scale = c.captions?.scale ?? Math.exp((await t.tensors(weights, [LOG_SCALE])).get(LOG_SCALE)![0]!);
   return zeroShotLogits(features, await classesOf('own', weights), c.dim, scale);
 }
 
 const work: { [K in TrainRequest['kind']]: (request: Extract<TrainRequest, { kind: K }>) => Promise<TrainAnswer[K]> } =
   {
     async plan({ spec }) {
-      build = () => (spec.captions ? buildContrastive(spec) : buildClassifier(spec));
+      build = () => (spec.captions ? buildCaptionClassifier(spec) : buildClassifier(spec));
       classifier = await build();
       noiseSeed = spec.seed;
-      const { plan: _plan, adapters: _adapters, noise: _noise, captions: _captions, blocks, ...about } = classifier;
+      const { plan: _plan, adapters: _adapters, noises: _noises, captions: _captions, blocks, ...about } = classifier;
       return { ...about, blocks: blocks.count };
     },
     async start({ options }) {

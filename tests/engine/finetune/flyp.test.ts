@@ -75,12 +75,16 @@ describe('what a step is trained against', () => {
 });
 
 describe('a batch is whole', () => {
+  const of = { family: 'transformer' as const, items: 100, classes: 4, captions: true };
   test('micro-batches are refused with the way out', () => {
-    expect(resolveSettings('flyp', 'convolution', { batch: 16 }, 100)).toMatchObject({ batch: 16, microBatch: 16 });
-    expect(() => resolveSettings('flyp', 'transformer', { batch: 16, microBatch: 4 }, 100)).toThrow(
+    expect(resolveSettings('flyp', { batch: 16 }, { ...of, family: 'convolution' })).toMatchObject({
+      batch: 16,
+      microBatch: 16,
+    });
+    expect(() => resolveSettings('flyp', { batch: 16, microBatch: 4 }, of)).toThrow(
       /cannot be taken 4 at a time. Leave the micro-batch out, or choose a batch of 4/,
     );
-    expect(() => resolveSettings('flyp', 'transformer', { batch: 1 }, 100)).toThrow(/two images or more/);
+    expect(() => resolveSettings('flyp', { batch: 1 }, of)).toThrow(/two images or more/);
   });
 
   test('an output that captions share no space with is refused', async () => {

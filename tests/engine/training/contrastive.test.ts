@@ -4,16 +4,16 @@ import ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { readModelFolder } from '../../../electron/engine/models/folder.ts';
 import { openTokenizer } from '../../../electron/engine/models/tokenizer.ts';
-import type { Classifier } from '../../../electron/engine/training/classifier.ts';
 import {
-  buildContrastive,
+  buildCaptionClassifier,
   type CaptionSpec,
   captionFeeds,
   classFeatures,
   LOG_SCALE,
   TEXT_PREFIX,
   zeroShotLogits,
-} from '../../../electron/engine/training/contrastive-classifier.ts';
+} from '../../../electron/engine/training/caption-classifier.ts';
+import type { Classifier } from '../../../electron/engine/training/classifier.ts';
 import { createTrainer } from '../../../electron/engine/training/trainer.ts';
 import { sharedPath } from '../../helpers/shared.ts';
 import {
@@ -46,11 +46,11 @@ const texts = () => allTexts().slice(0, B);
 function captionsOf(texts: string[], pad: 'context' | 'longest', file: string): CaptionSpec {
   const { ids, mask, length } = openTokenizer(folder().text!.tokenizer).batch(texts, pad);
   const own = { from: 0, classes: texts.length, templates: 1 };
-  return { file, output: 'text_embeds', ids, mask, length, sets: { own, control: null } };
+  return { against: 'batch', file, output: 'text_embeds', ids, mask, length, sets: { own, control: null } };
 }
 
 const build = (file: string, captions: CaptionSpec) =>
-  buildContrastive({
+  buildCaptionClassifier({
     file,
     inputs: { pixel_values: [B, 3, 64, 64], input_ids: [1, 8], attention_mask: [1, 8] },
     pixels: 'pixel_values',

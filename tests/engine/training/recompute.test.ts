@@ -27,7 +27,7 @@ test.each<[string, () => Promise<Prepared>, Mode, number]>([
     const logits = graph.matmul(feature, head);
     const tensors = [...parameters, { name: 'head', shape: head.shape, data: drawn(head.shape, 3), decay: true }];
     const loss = (g: typeof graph) => crossEntropy(g, logits, g.input('targets', [BATCH, 2]));
-    const plan = planTraining(graph, tensors, [logits], loss, { noise: noise?.name, recompute });
+    const plan = planTraining(graph, tensors, [logits], loss, { noises: noise ? [noise.name] : [], recompute });
     const trainer = await createTrainer(plan, {
       optimizer: { kind: 'adamw' },
       threads: 1,

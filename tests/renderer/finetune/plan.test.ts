@@ -70,7 +70,7 @@ describe('methods', () => {
     expect(names('last-blocks')).toContain('blocks');
     expect(names('clap')).toEqual([]);
     const fields = [...MAIN_SETTINGS, ...MORE_SETTINGS].map(({ name }) => name as string);
-    const others = ['augment', 'targets', 'recompute'];
+    const others = ['augment', 'targets', 'encoders', 'recompute'];
     const numbers = Object.keys(finetuneSettings.shape).filter((name) => !others.includes(name));
     expect(fields.sort()).toEqual(numbers.sort());
   });

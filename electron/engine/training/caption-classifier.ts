@@ -1,18 +1,21 @@
-// Both towers of an image-text model as one training plan: images against captions of their classes, as the model was pretrained
-// (FLYP, Goyal et al., arXiv 2212.00638). Classes are told apart by the captions' features, so that there is no head.
+// Both towers of an image-text model as one training plan. Classes are told apart by the features of their captions, so that there
+// is no head: FLYP (Goyal et al., arXiv 2212.00638) trains the images of a batch against their captions, as the model was
+// pretrained; CLIP-LoRA (Zanella & Ben Ayed, arXiv 2405.18541) trains each image against the captions of all classes.
 import {
   batchOf,
   type Classifier,
   type ClassifierSpec,
   frozenBytes,
   leadingTo,
+  packedBytes,
   parameterCount,
   pooled,
   TARGETS,
 } from './classifier.ts';
 import type { Graph, Value } from './graph.ts';
 import { joinGraph } from './join.ts';
-import { contrastive } from './losses.ts';
+import { type Adapter, type Noise, noiseFeeds } from './lora.ts';
+import { contrastive, crossEntropy, type Loss, unitRows } from './losses.ts';
 import { planTraining, type TrainedTensor } from './plan.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { TrainingError } from './rule.ts';
@@ -25,6 +28,11 @@ export type CaptionSet = { from: number; classes: number; templates: number };
 export type CaptionSetName = 'own' | 'control';
 
 export type CaptionSpec = {
+  /**
+   * What a step's images [B] are told apart by: 'batch', the captions [B] of the batch, contrasted both ways with a trained scale;
+   * 'classes', one caption [C] of each class, by cross-entropy with the model's own scale.
+   */
+  against: 'batch' | 'classes';
   /** The text tower's file, which may be the vision tower's too. */
   file: string;
   /** The output that is a caption's feature. */
@@ -41,8 +49,12 @@ export type CaptionSpec = {
 export type Captions = Omit<CaptionSpec, 'file' | 'output'> & {
   /** The graph's inputs and what each is. */
   inputs: { name: string; part: string; dtype: Value['dtype'] }[];
-  /** The graph's output, [batch, dim]. */
+  /** The graph's output, [rows, dim]. */
   feature: string;
+  /** Captions that pass the graph at once: B of the batch, or C of all classes. */
+  rows: number;
+  /** What cosines are multiplied with; null: what `LOG_SCALE` has become. */
+  scale: number | null;
 };
 
 /** The logarithm of what cosines are multiplied with: a tensor of shape [] that is trained. */
@@ -54,14 +66,14 @@ const MOST_LOG_SCALE = Math.log(100);
 export const TEXT_PREFIX = 'lab.text/';
 
 /** Reads both towers and differentiates. `spec.head` gives the classes and the scale to begin with. Throws `TrainingError`. */
-export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier> {
+export async function buildCaptionClassifier(spec: ClassifierSpec): Promise<Classifier> {
   const { captions } = spec;
   if (!captions) throw new Error('There are no captions to train against.');
-  if (spec.mode.kind !== 'full')
-    throw new TrainingError('Training against captions changes all of both towers. Choose another method for a part.');
   const batch = batchOf(spec);
-  const textShapes = Object.fromEntries(PARTS.map((name) => [name, [batch, captions.length]]));
-  const { g, image, text, tensors, blocks, parameters, prefix } =
+  const isContrast = captions.against === 'batch';
+  const rows = isContrast ? batch : captions.sets.own.classes;
+  const textShapes = Object.fromEntries(PARTS.map((name) => [name, [rows, captions.length]]));
+  const { g, image, text, tensors, blocks, adapters, noises, parameters, prefix } =
     captions.file === spec.file ? await oneFile(spec, textShapes) : await twoFiles(spec, textShapes);
   const feature = pooled(g, image, spec.feature.pool);
   const caption = pooled(g, text, 'row');
@@ -70,46 +82,43 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
     throw new TrainingError(
       `Images have ${dim} numbers and captions ${caption.shape[1]}: ${spec.feature.tensor} and ${captions.output} are not in one space. Choose the model's projected output, such as image_embeds.`,
     );
-  const scale = g.input(LOG_SCALE, []);
-  const all: TrainedTensor[] = [
-    ...tensors,
-    {
-      name: LOG_SCALE,
-      shape: [],
-      data: Float32Array.of(Math.log(spec.head.scale)),
-      decay: false,
-      most: MOST_LOG_SCALE,
-    },
-  ];
+  const { scale } = spec.head;
+  const all = isContrast ? [...tensors, logScale(scale)] : tensors;
+  const loss = (graph: Graph): Loss => {
+    const targets = graph.input(TARGETS, [batch, rows]);
+    if (isContrast) return contrastive(graph, feature, caption, graph.input(LOG_SCALE, []), targets);
+    const cosines = graph.matmul(unitRows(graph, feature), graph.swapLast(unitRows(graph, caption)));
+    return crossEntropy(graph, graph.scale(cosines, scale), targets);
+  };
   const inputs = g.inputs.flatMap((value) => {
     const part = value.name.startsWith(prefix) ? value.name.slice(prefix.length) : '';
     return PARTS.includes(part) ? [{ name: value.name, part, dtype: value.dtype }] : [];
   });
-  const plan = planTraining(
-    g,
-    all,
-    [feature],
-    (graph) => contrastive(graph, feature, caption, scale, graph.input(TARGETS, [batch, batch])),
-    { aside: [caption], recompute: spec.recompute ?? false },
-  );
+  const plan = planTraining(g, all, [feature], loss, {
+    aside: [caption],
+    noises: noises.map(({ name }) => name),
+    recompute: spec.recompute ?? false,
+    packed: packedBytes(),
+    keep: new Set(adapters.map(({ of }) => of)),
+  });
   const { file: _file, output: _output, ...rest } = captions;
   return {
     plan,
     blocks,
-    adapters: [],
-    noise: null,
+    adapters,
+    noises,
     pixels: spec.pixels,
     targets: TARGETS,
     logits: null,
     feature: feature.name,
     own: null,
-    captions: { ...rest, inputs, feature: caption.name },
+    captions: { ...rest, inputs, feature: caption.name, rows, scale: isContrast ? null : scale },
     featureShape: image.shape.slice(1),
     classes: spec.head.classes,
     dim,
     batch,
     trained: all.reduce((sum, t) => sum + sizeOf(t.shape), 0),
-    parameters: parameters.reduce((sum, p) => sum + parameterCount(p), 1),
+    parameters: parameters.reduce((sum, p) => sum + parameterCount(p), isContrast ? 1 : 0),
     activationBytes: plan.activationBytes,
     widestBytes: plan.widestBytes,
     frozenBytes: parameters.reduce((sum, p) => sum + frozenBytes(p, new Set(all.map((t) => t.name))), 0),
@@ -117,11 +126,21 @@ export async function buildContrastive(spec: ClassifierSpec): Promise<Classifier
   };
 }
 
-type Towers = {
+const logScale = (scale: number): TrainedTensor => ({
+  name: LOG_SCALE,
+  shape: [],
+  data: Float32Array.of(Math.log(scale)),
+  decay: false,
+  most: MOST_LOG_SCALE,
+});
+
+/** What of a tower is trained. */
+type Marked = { tensors: TrainedTensor[]; adapters: Adapter[]; noises: Noise[] };
+
+type Towers = Marked & {
   g: Graph;
   image: Value;
   text: Value;
-  tensors: TrainedTensor[];
   blocks: Classifier['blocks'];
   parameters: Prepared[];
   prefix: string;
@@ -132,9 +151,9 @@ async function oneFile(spec: ClassifierSpec, text: Record<string, number[]>): Pr
     inputs: { ...spec.inputs, ...text },
     outputs: [spec.feature.tensor, spec.captions!.output],
   });
-  const { tensors, blocks } = marked(prepared, spec);
+  const both = marked(prepared, spec);
   const [image, caption] = prepared.graph.outputs as [Value, Value];
-  return { g: prepared.graph, image, text: caption, tensors, blocks, parameters: [prepared], prefix: '' };
+  return { g: prepared.graph, image, text: caption, ...both, parameters: [prepared], prefix: '' };
 }
 
 async function twoFiles(spec: ClassifierSpec, text: Record<string, number[]>): Promise<Towers> {
@@ -150,6 +169,16 @@ async function twoFiles(spec: ClassifierSpec, text: Record<string, number[]>): P
     image: g.outputs[0]!,
     text: inText(words.graph.outputs[0]!),
     tensors: [...own.tensors, ...other.tensors.map((t) => ({ ...t, name: TEXT_PREFIX + t.name }))],
+    adapters: [
+      ...own.adapters,
+      ...other.adapters.map(({ of, a, b, ...adapter }) => ({
+        ...adapter,
+        of: TEXT_PREFIX + of,
+        a: TEXT_PREFIX + a,
+        b: TEXT_PREFIX + b,
+      })),
+    ],
+    noises: [...own.noises, ...other.noises.map((noise) => ({ ...noise, name: TEXT_PREFIX + noise.name }))],
     blocks: own.blocks,
     parameters: [vision, words],
     prefix: TEXT_PREFIX,
@@ -157,9 +186,9 @@ async function twoFiles(spec: ClassifierSpec, text: Record<string, number[]>): P
 }
 
 /** The tensors of a tower that its feature depends on; the others become constants. */
-function marked(prepared: Prepared, spec: ClassifierSpec): Pick<Towers, 'tensors' | 'blocks'> {
+function marked(prepared: Prepared, spec: ClassifierSpec): Marked & Pick<Towers, 'blocks'> {
   const { graph: g } = prepared;
-  const { parameters, blocks } = markTrainable(prepared, spec.mode, { seed: spec.seed });
+  const { parameters, blocks, adapters, noise } = markTrainable(prepared, spec.mode, { seed: spec.seed });
   const leads = leadingTo(g, g.outputs);
   for (const { name, shape, data } of parameters)
     if (!leads.has(name)) g.constants.set(name, { value: { name, shape, dtype: 'float32' }, data });
@@ -168,6 +197,8 @@ function marked(prepared: Prepared, spec: ClassifierSpec): Pick<Towers, 'tensors
     block === 'head' ? 0 : block === 'stem' ? blocks.count : blocks.count - block;
   return {
     tensors: parameters.filter((p) => leads.has(p.name)).map((p) => ({ ...p, rate: spec.blockRate ** depth(p.block) })),
+    adapters: adapters.filter(({ a }) => leads.has(a)),
+    noises: noise ? [noise] : [],
     blocks,
   };
 }
@@ -202,7 +233,7 @@ export function captionFeeds(captions: Captions, rows: ArrayLike<number>): Feeds
  * templates of the captions' unit-length features, brought to length 1.
  */
 export async function classFeatures(
-  { captions, batch, dim }: Classifier,
+  { captions, noises, dim }: Classifier,
   trainer: Trainer,
   set: CaptionSetName,
   weights: 'weights' | 'average',
@@ -210,12 +241,16 @@ export async function classFeatures(
   const wanted = captions?.sets[set];
   if (!captions || !wanted) throw new Error(`The run has no captions of the ${set} classes.`);
   const { from, classes, templates } = wanted;
+  const { rows: batch } = captions;
+  const noise = noiseFeeds(noises);
   const out = new Float32Array(classes * dim);
   const count = classes * templates;
   for (let start = 0; start < count; start += batch) {
-    // the graph takes whole batches: the last row again where there are fewer
+    // the graph takes its whole number of rows: the last one again where there are fewer
     const rows = Array.from({ length: batch }, (_, i) => from + Math.min(start + i, count - 1));
-    const made = (await trainer.forwardAside(captionFeeds(captions, rows), weights))[captions.feature]!;
+    const made = (await trainer.forwardAside({ ...captionFeeds(captions, rows), ...noise }, weights))[
+      captions.feature
+    ]!;
     for (let i = 0; i < batch && start + i < count; i++) {
       const row = unit(made.slice(i * dim, (i + 1) * dim));
       const at = Math.floor((start + i) / templates) * dim;
