@@ -4,6 +4,7 @@ import ort from 'onnxruntime-node';
 import { readNpy } from '../../../electron/engine/npy.ts';
 import type { Graph, Value } from '../../../electron/engine/training/graph.ts';
 import { crossEntropy, tokenCrossEntropy } from '../../../electron/engine/training/losses.ts';
+import { placeOf } from '../../../electron/engine/training/onnx/write.ts';
 import { planTraining, type TrainedTensor, type TrainingPlan } from '../../../electron/engine/training/plan.ts';
 import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import { readSafetensors, type Tensors } from '../../../electron/engine/training/safetensors.ts';
@@ -161,7 +162,12 @@ export async function lossAndGradients(
   plan: TrainingPlan,
   feeds: Feeds,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  const session = await ort.InferenceSession.create(plan.training.bytes, { logSeverityLevel: 3, intraOpNumThreads: 1 });
+  const { bytes, holds } = plan.training;
+  const session = await ort.InferenceSession.create(bytes, {
+    logSeverityLevel: 3,
+    intraOpNumThreads: 1,
+    externalData: holds.map((name) => ({ path: placeOf(name), data: new Uint8Array(plan.frozen.get(name)!.buffer) })),
+  });
   try {
     const weights = plan.tensors.map(({ name, shape, data }) => [name, new ort.Tensor('float32', data, shape)]);
     const out = await session.run({ ...feeds, ...Object.fromEntries(weights) });

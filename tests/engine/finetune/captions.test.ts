@@ -5,8 +5,8 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { againstCaptions } from '../../../electron/engine/finetune/captions.ts';
-import { resolveSettings } from '../../../electron/engine/finetune/recipes.ts';
+import { againstCaptions, captionOfEach } from '../../../electron/engine/finetune/captions.ts';
+import { lastRate, rateAt, resolveSettings } from '../../../electron/engine/finetune/recipes.ts';
 import { readModelFolder } from '../../../electron/engine/models/folder.ts';
 import { classTextFeatures } from '../../../electron/engine/models/text-features.ts';
 import { readSafetensors } from '../../../electron/engine/training/safetensors.ts';
@@ -18,6 +18,16 @@ import { numbersOf, openLab, paint, type TrainLab } from './lab.ts';
 const TEMPLATES = ['a photo of a {}.', 'a picture that is {}, small', '{}'];
 const SETTINGS: FinetuneParams['settings'] = { epochs: 6, batch: 12, lr: 2e-3, augment: 'none', warmup: 0 };
 const FLYP = { method: 'flyp' as const, settings: SETTINGS, templates: TEMPLATES };
+const LORA = {
+  method: 'lora' as const,
+  settings: { ...SETTINGS, lr: 2e-2, rank: 4, alpha: 8, dropout: 0.1 },
+  templates: TEMPLATES,
+};
+/** A method, and how many tensors of each tower it changes at least and at most. */
+const RUNS = [
+  ['flyp', FLYP, 31, 99],
+  ['lora', LORA, 6, 6],
+] as const;
 
 const models = mkdtempSync(path.join(tmpdir(), 'lab-flyp-'));
 let lab: TrainLab;
@@ -62,6 +72,14 @@ describe('what a step is trained against', () => {
     expect(smooth[1]).toBeCloseTo(0.05, 6);
   });
 
+  test('or to one caption of each class', () => {
+    const draw = (step: number) => [...captionOfEach({ sets }, 1, step)];
+    expect(draw(3)).toEqual(draw(3));
+    const drawn = Array.from({ length: 64 }, (_, step) => draw(step));
+    expect(drawn.map((rows) => rows.map((row) => Math.floor(row / 4)))).toEqual(Array(64).fill([0, 1, 2]));
+    for (const c of [0, 1, 2]) expect(new Set(drawn.map((rows) => rows[c]! % 4)).size).toBe(4);
+  });
+
   test('templates are drawn by seed and step, of the image’s own class', () => {
     const draw = (seed: number, step: number) => [
       ...againstCaptions({ sets }, labels, { seed, step, smoothing: 0 }).captions,
@@ -71,6 +89,48 @@ describe('what a step is trained against', () => {
     expect(drawn.map((rows) => rows.map((row) => Math.floor(row / 4)))).toEqual(Array(64).fill([...labels]));
     expect(new Set(drawn.map((rows) => rows[0]! % 4)).size).toBe(4);
     expect(drawn).not.toEqual(Array.from({ length: 64 }, (_, step) => draw(2, step)));
+  });
+});
+
+describe('LoRA’s settings', () => {
+  const of = { family: 'transformer' as const, items: 192, classes: 12, captions: true };
+
+  test('are CLIP-LoRA’s, on both encoders where there are two', () => {
+    const own = resolveSettings('lora', {}, of);
+    expect(own).toMatchObject({
+      rank: 2,
+      alpha: 1,
+      dropout: 0.25,
+      targets: ['q', 'k', 'v'],
+      encoders: 'both',
+      lr: 2e-4,
+      weightDecay: 0.01,
+      batch: 32,
+      microBatch: 32,
+      warmup: 0,
+    });
+    expect(rateAt(0, 100, own, lastRate('lora'))).toBe(2e-4);
+    expect(rateAt(100, 100, own, lastRate('lora'))).toBeCloseTo(1e-6, 12);
+    expect(resolveSettings('lora', {}, { ...of, captions: false }).encoders).toBe('vision');
+    expect(resolveSettings('lora', { encoders: 'vision' }, of).encoders).toBe('vision');
+    expect(resolveSettings('fine-tune', {}, of).encoders).toBeUndefined();
+  });
+
+  test('500 steps a shot are as many epochs as come nearest', () => {
+    // 8000 steps in batches of 32 of 192 images
+    expect(resolveSettings('lora', { stepsPerShot: 500 }, of).epochs).toBe(1333);
+    expect(resolveSettings('lora', { stepsPerShot: 1 }, { ...of, items: 12 }).epochs).toBe(1);
+    expect(() => resolveSettings('lora', { stepsPerShot: 500, epochs: 3 }, of)).toThrow(/Give one of them/);
+  });
+
+  test('both encoders are refused where there are not two, with the way out', async () => {
+    const asked = { datasetId: looks, ...LORA, settings: { ...LORA.settings, encoders: 'both' as const } };
+    await expect(lab.report({ ...asked, model: { id: 'tiny-resnet' } })).rejects.toThrow(
+      /LoRA on both encoders tells images apart by captions, and tiny-resnet has no text side. Choose/,
+    );
+    await expect(lab.report({ ...asked, model: { id: 'tiny-clip', output: 'pooler_output' } })).rejects.toThrow(
+      /pooler_output of tiny-clip is not in one space with them. Choose the output image_embeds/,
+    );
   });
 });
 
@@ -94,12 +154,12 @@ describe('a batch is whole', () => {
   });
 });
 
-describe('a run', () => {
+describe.each(RUNS)('a run (%s)', (method, RUN, fewest, most) => {
   let id = 0;
   beforeAll(async () => {
     const run = await lab.start({
       datasetId: looks,
-      ...FLYP,
+      ...RUN,
       control: { datasetId: control, labels: [] },
       classNames: { blue: 'very blue' },
     });
@@ -115,24 +175,24 @@ describe('a run', () => {
     expect(kept).toMatchObject({ by: 'captions', classes: 2, items: 8 });
     expect(wise).toHaveLength(11);
     expect(wise[0]!.control).toBe(kept!.before);
-    // both towers and the scale, and nothing else
-    expect(trainedParameters).toBe(parameters);
+    // both towers and the scale and nothing else, or A and B of three matrices of 64 x 64 and 32 x 32 in two layers
+    expect(trainedParameters).toBe(method === 'flyp' ? parameters : 2 * 3 * 4 * 2 * (64 + 32));
   });
 
   test('is repeated to the same numbers, and by another seed to others', async () => {
     const again = await lab.report({
       datasetId: looks,
-      ...FLYP,
+      ...RUN,
       control: { datasetId: control, labels: [] },
       classNames: { blue: 'very blue' },
     });
     expect(numbersOf(again)).toEqual(numbersOf(await report()));
-    const other = await lab.report({ datasetId: looks, ...FLYP, settings: { ...SETTINGS, epochs: 1 }, seed: 1 });
+    const other = await lab.report({ datasetId: looks, ...RUN, settings: { ...RUN.settings, epochs: 1 }, seed: 1 });
     expect(other.epochs[0]!.trainLoss).not.toBe(again.epochs[0]!.trainLoss);
   }, 120_000);
 
   describe.each([1, 0.5])('saved at %d', (alpha) => {
-    const name = `flyp-${alpha}`;
+    const name = `${method}-${alpha}`;
     let folder = '';
     beforeAll(async () => {
       const saved = await lab.running.handlers['finetune.save']({ id, alpha, name });
@@ -146,7 +206,8 @@ describe('a run', () => {
       expect(sha(vision!.file)).not.toBe(sha(base.vision!.file));
       expect(sha(text!.file)).not.toBe(sha(base.text!.file));
       const changed = readSafetensors(path.join(folder, 'finetuned-text.safetensors')).tensors;
-      expect(changed.size).toBeGreaterThan(30);
+      expect(changed.size).toBeGreaterThanOrEqual(fewest);
+      expect(changed.size).toBeLessThanOrEqual(most);
       expect([...changed.keys()].some((key) => key.startsWith('lab.'))).toBe(false);
       expect(existsSync(path.join(folder, 'README.md'))).toBe(true);
       expect(readFileSync(path.join(folder, 'README.md'), 'utf8')).toContain('The text side was trained');
@@ -175,42 +236,48 @@ describe('a run', () => {
 
   test('zero-shot of the saved model is the run’s test accuracy', async () => {
     const { test: after } = await report();
-    const { results } = await compare({ models: [{ id: 'flyp-1' }, { id: 'tiny-clip' }], methods: ['zero-shot'] });
+    const { results } = await compare({ models: [{ id: `${method}-1` }, { id: 'tiny-clip' }], methods: ['zero-shot'] });
     const accuracy = (model: string) =>
       results.find((row) => row.model === model && row.method === 'zero-shot')!.accuracy;
-    expect(accuracy('flyp-1')).toBe(after.accuracy);
+    expect(accuracy(`${method}-1`)).toBe(after.accuracy);
     expect(accuracy('tiny-clip')).toBe((await report()).before.zeroShot);
   }, 60_000);
 });
 
-test.skipIf(!WHOLE)(
-  'one file with both towers is trained and saved as one (needs fixtures/tiny-clip/onnx/model.onnx)',
-  async () => {
-    const { id, ended } = await lab.start({ datasetId: looks, ...FLYP, model: { id: 'one-file' } });
+test.skipIf(!WHOLE).each(RUNS)(
+  'one file with both towers is trained and saved as one, %s (needs fixtures/tiny-clip/onnx/model.onnx)',
+  async (method, RUN) => {
+    const { id, ended } = await lab.start({ datasetId: looks, ...RUN, model: { id: 'one-file' } });
     expect((await ended).error).toBeNull();
     const { test: after, trainedParameters, parameters } = (await lab.running.handlers['finetune.get']({ id })).report!;
-    expect(trainedParameters).toBe(parameters);
-    const saved = await lab.running.handlers['finetune.save']({ id, alpha: 1, name: 'one-saved' });
+    if (method === 'flyp') expect(trainedParameters).toBe(parameters);
+    else expect(trainedParameters).toBe(2 * 3 * 4 * 2 * (64 + 32));
+    const name = `one-saved-${method}`;
+    const saved = await lab.running.handlers['finetune.save']({ id, alpha: 1, name });
     expect(existsSync(path.join(saved.path!, 'finetuned-text.safetensors'))).toBe(false);
     expect(readFileSync(path.join(saved.path!, 'README.md'), 'utf8')).toContain('The text side was trained');
-    const { results } = await compare({ models: [{ id: 'one-saved' }], methods: ['zero-shot'], classNames: {} });
+    const { results } = await compare({ models: [{ id: name }], methods: ['zero-shot'], classNames: {} });
     expect(results[0]!.accuracy).toBe(after.accuracy);
   },
   60_000,
 );
 
-test('a comparison has its row beside the others', async () => {
-  const { report } = await compare({ methods: ['zero-shot', 'linear-probe', 'flyp'], shots: [2, 4], seeds: 2 });
-  expect(report!.omitted).toEqual([]);
-  const rows = report!.results.filter((row) => row.method === 'flyp');
-  expect(rows.map(({ shots, seed }) => [shots, seed])).toEqual([
-    [2, 0],
-    [2, 1],
-    [4, 0],
-    [4, 1],
-  ]);
-  for (const row of rows) expect(row.accuracy).toBeGreaterThan(0.25);
-}, 120_000);
+test.each(['flyp', 'lora'] as const)(
+  'a comparison has its row beside the others, %s',
+  async (method) => {
+    const { report } = await compare({ methods: ['zero-shot', 'linear-probe', method], shots: [2, 4], seeds: 2 });
+    expect(report!.omitted).toEqual([]);
+    const rows = report!.results.filter((row) => row.method === method);
+    expect(rows.map(({ shots, seed }) => [shots, seed])).toEqual([
+      [2, 0],
+      [2, 1],
+      [4, 0],
+      [4, 1],
+    ]);
+    for (const row of rows) expect(row.accuracy).toBeGreaterThan(0.25);
+  },
+  120_000,
+);
 
 test('a row that the memory is too small for is left out with the reason; the others are there', async () => {
   const free = vi.spyOn(process, 'availableMemory').mockReturnValue(600 * 2 ** 20);
