@@ -89,6 +89,28 @@ test('in words says the accuracy, the probe beside it, and what was saved', asyn
   expect(stderr).toMatch(/^Forecast: \d+ steps of [\d.e-]+ s, about \d+ s in all; [\d.]+ GB of memory/m);
 }, 120_000);
 
+test('LoRA on both encoders or one, as long as CLIP-LoRA’s', async () => {
+  const trained = async (...args: string[]) => {
+    const given = ['--method', 'lora', '--shots', '2', '--steps-per-shot', '3', '--augment', 'none', '--json', ...args];
+    const end = await lab(dir, 'finetune', at('shapes'), '--model', CLIP, ...given);
+    expect(end.code, end.stderr).toBe(0);
+    const { settings, trainedParameters, epochs } = JSON.parse(end.stdout) as FinetuneReport;
+    // 3 steps for each of 2 shots, all images in one batch
+    expect([settings.epochs, epochs.length]).toEqual([6, 6]);
+    return [settings.encoders, trainedParameters];
+  };
+  const [vision, text] = [2 * 3 * 2 * 2 * 64, 2 * 3 * 2 * 2 * 32];
+  expect(await trained()).toEqual(['both', vision + text]);
+  // an embedding of 32 numbers, and a bias, for each of 3 classes
+  expect(await trained('--encoders', 'vision')).toEqual(['vision', vision + 3 * 33]);
+  const both = await lab(
+    dir,
+    ...['finetune', at('shapes'), '--model', CLIP, '--method', 'lora', '--epochs', '1', '--steps-per-shot', '3'],
+  );
+  expect(both).toMatchObject({ code: 1, stdout: '' });
+  expect(both.stderr).toContain('Epochs and steps per shot both say how long a run is. Give one of them.');
+}, 120_000);
+
 test('--recompute, more blocks than there are, and what a control set cost, in words', async () => {
   const args = ['--method', 'last-blocks', '--blocks', '9', '--recompute', '--shots', '2', '--control', at('shapes')];
   const { code, stdout, stderr } = await lab(dir, 'finetune', at('shapes'), '--model', CLIP, ...QUICK, ...args);
@@ -155,6 +177,9 @@ test.each([
   [[...CLIP_RUN, '--batch', '1.5'], '--batch 1.5'],
   [[...CLIP_RUN, '--augment', 'wild'], '--augment wild: one of none, flip, crop, strong'],
   [[...CLIP_RUN, '--method', 'lora', '--targets', 'q,z'], '--targets q,z'],
+  [[...CLIP_RUN, '--method', 'lora', '--encoders', 'text'], '--encoders text: one of both, vision'],
+  [[...CLIP_RUN, '--encoders', 'both'], '--encoders goes with --method lora'],
+  [[...CLIP_RUN, '--steps-per-shot', '0'], '--steps-per-shot 0'],
   [[...CLIP_RUN, '--rank', '4'], '--rank goes with --method lora'],
   [[...CLIP_RUN, '--blocks', '4'], '--blocks goes with --method last-blocks'],
   [[...CLIP_RUN, '--wise', '2', '--out', 'x'], '--wise 2: a number from 0 to 1'],
