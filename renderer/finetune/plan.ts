@@ -111,10 +111,15 @@ export const TARGET_CHOICES: { value: string; label: string; targets: Targets | 
   { value: 'all', label: 'every product', targets: ['all'] },
 ];
 export const ENCODER_NAMES: Record<Encoders, string> = {
-  both: 'both encoders, told apart by captions',
-  vision: 'the vision encoder, with a head',
+  both: 'both',
+  vision: 'vision alone',
 };
-export const ENCODER_OPTIONS = ENCODERS.map((value) => ({ value, label: ENCODER_NAMES[value] }));
+const ENCODER_NOTES: Record<Encoders, string> = { both: 'classes are captions', vision: 'with a head' };
+export const ENCODER_OPTIONS = ENCODERS.map((value) => ({
+  value,
+  label: ENCODER_NAMES[value],
+  note: ENCODER_NOTES[value],
+}));
 
 export const targetsValue = (targets: Targets | null): string =>
   TARGET_CHOICES.find((one) => one.targets?.join() === targets?.join())?.value ?? 'own';

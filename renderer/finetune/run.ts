@@ -64,7 +64,7 @@ export function settingRows(settings: Partial<ResolvedSettings>): [string, strin
   return [
     ...numbers,
     ...(settings.targets ? ([['Where LoRA is added', listed(settings.targets)]] as [string, string][]) : []),
-    ...(settings.encoders ? ([['LoRA goes on', ENCODER_NAMES[settings.encoders]]] as [string, string][]) : []),
+    ...(settings.encoders ? ([['Encoders', ENCODER_NAMES[settings.encoders]]] as [string, string][]) : []),
     ...(settings.recompute ? ([['Activations', 'worked out again']] as [string, string][]) : []),
     ...(settings.augment ? ([['Augmentation', AUGMENT_NAMES[settings.augment]]] as [string, string][]) : []),
   ];

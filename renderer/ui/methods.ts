@@ -36,7 +36,10 @@ export const METHODS: Record<MethodId, MethodLook> = {
   ),
   'fine-tune': look('fine-tune', 'All of the encoder’s weights and the head, by gradient descent.'),
   'last-blocks': look('last-blocks', 'The last blocks of the encoder and the head; the rest stays as it is.'),
-  lora: look('lora', 'Low-rank additions to the attention projections, and the head; merged when saved.'),
+  lora: look(
+    'lora',
+    'Low-rank additions to the attention’s projections, in both encoders where there are two; merged when saved.',
+  ),
   biases: look('biases', 'Only norms and biases, and the head (BitFit).'),
   'lp-ft': look('lp-ft', 'A linear probe first, then all of the weights from there.'),
   flyp: look('flyp', 'Trained as it was pretrained: images against captions of their labels. Needs a text side.'),
