@@ -38,12 +38,13 @@ export function accuracyOf(predicted: ArrayLike<number>, labels: ArrayLike<numbe
 
 /** Recall of each class that has items, by name. */
 export function perClassRecall(confusion: number[][], classes: string[]): Record<string, number> {
-  const out: Record<string, number> = {};
-  confusion.forEach((row, c) => {
-    const items = row.reduce((a, b) => a + b, 0);
-    if (items > 0) out[classes[c]!] = row[c]! / items;
-  });
-  return out;
+  // not by assignment: a class may be called __proto__
+  return Object.fromEntries(
+    confusion.flatMap((row, c) => {
+      const items = row.reduce((a, b) => a + b, 0);
+      return items > 0 ? [[classes[c]!, row[c]! / items]] : [];
+    }),
+  );
 }
 
 /** Mean F1 over the classes that occur among the labels or the predictions (scikit-learn's f1_score, macro). */

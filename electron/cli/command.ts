@@ -91,6 +91,13 @@ export const list = (given: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
+export function none(positionals: string[], command: string): void {
+  if (positionals.length > 0)
+    throw new UsageError(
+      `lab ${command} takes no words: ${positionals.join(' ')} is too much. See: lab ${command} --help`,
+    );
+}
+
 /** The only positional; `what` names it in the sentence. */
 export function only(positionals: string[], what: string, command: string): string {
   const [first, ...more] = positionals;

@@ -57,7 +57,10 @@ const FOLDERS = { mode: 'folders' } as const;
 
 async function datasetId(session: Session, { source, testDir }: DatasetChoice): Promise<number> {
   const { client, running, wait } = session;
-  if (source === 'demo' && !existsSync(source)) return demoDataset(running);
+  if (source === 'demo') {
+    if (existsSync(source)) session.progress.say('demo is the built-in set; ./demo is the folder of that name here.');
+    return demoDataset(running);
+  }
   const chosen = path.resolve(source);
   if (!existsSync(chosen)) throw new LabError('not-found', `There is no folder or list ${chosen}.`);
   const target = testDir === undefined ? chosen : pairFolder(running.engine.dirs.data, chosen, path.resolve(testDir));

@@ -322,6 +322,9 @@ test(
     const gone = await lab(dir, 'doctor', '--models-dir', at('nowhere'));
     expect(gone.stdout).toMatch(/NO {2}models folder.*nowhere/);
     expect(gone.code).toBe(1);
+    const more = await lab(dir, 'doctor', 'strange');
+    expect(more).toMatchObject({ code: 2, stdout: '' });
+    expect(more.stderr).toContain('lab doctor takes no words: strange is too much.');
   },
   TIMEOUT,
 );

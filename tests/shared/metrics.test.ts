@@ -74,6 +74,7 @@ describe('metrics', () => {
   it('leave out classes that nobody has, and count those only predicted', () => {
     const confusion = confusionMatrix([0, 0, 2], [0, 1, 1], 4);
     expect(perClassRecall(confusion, ['a', 'b', 'c', 'd'])).toEqual({ a: 1, b: 0 });
+    expect(JSON.stringify(perClassRecall(confusion, ['a', '__proto__', 'c', 'd']))).toBe('{"a":1,"__proto__":0}');
     expect(macroF1Of(confusion)).toBeCloseTo((2 / 3 + 0 + 0) / 3, 12);
   });
 

@@ -1,5 +1,5 @@
 // `lab doctor`: what the lab stands on here, each with what to do when it does not hold.
-import { type Command, EXIT, flag } from '../command.ts';
+import { type Command, EXIT, flag, none } from '../command.ts';
 import { withLab } from '../session.ts';
 
 export const doctor: Command = {
@@ -10,7 +10,8 @@ Exit code: 0 when every check holds, 1 otherwise.
 `,
   examples: ['doctor', 'doctor --json'],
   options: { json: { type: 'boolean' } },
-  async run(_, values) {
+  async run(positionals, values) {
+    none(positionals, 'doctor');
     return withLab(values, async ({ client }) => {
       const info = await client.call('app.info', {});
       const { checks } = await client.call('app.doctor', {});

@@ -1,6 +1,6 @@
 // `lab serve`: the same lab in a browser, from this machine's loopback address.
 import type { Command } from '../command.ts';
-import { flag, text, texts } from '../command.ts';
+import { flag, none, text, texts } from '../command.ts';
 
 export const serve: Command = {
   usage: '[--port N] [--open]',
@@ -9,7 +9,8 @@ export const serve: Command = {
 `,
   examples: ['serve --open', 'serve --port 8123 --data-dir ~/lab-data'],
   options: { port: { type: 'string' }, open: { type: 'boolean' } },
-  async run(_, values) {
+  async run(positionals, values) {
+    none(positionals, 'serve');
     // The server is a program of its own that reads the command line.
     const port = text(values, 'port');
     const dataDir = text(values, 'data-dir');

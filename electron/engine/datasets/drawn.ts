@@ -33,8 +33,21 @@ export function drawItems(engine: Pick<Engine, 'db'>, params: { datasetId: numbe
   return withHeldClasses({ items, classes, excluded });
 }
 
+/**
+ * What is left when the files that could not be embedded (item id -> reason) are gone, and with them a class of nothing else: like an
+ * empty folder, it would leave no row that every class can fill. The items keep their places; those that are gone have label -1.
+ */
+export function withoutUnreadable(drawn: Drawn, failed: ReadonlyMap<number, string>): Drawn & { held: number[] } {
+  const gone = drawn.items.filter((item) => failed.has(item.id));
+  return withHeldClasses({
+    items: drawn.items.map((item) => (failed.has(item.id) ? { ...item, label: -1 } : item)),
+    classes: drawn.classes,
+    excluded: [...drawn.excluded, ...gone.map(({ id, path }) => ({ path, reason: failed.get(id)! }))],
+  });
+}
+
 /** Leaves out the classes that no item has any more, with the reason; `held` are the indices that the others had. */
-export function withHeldClasses({ items, classes, excluded }: Drawn): Drawn & { held: number[] } {
+function withHeldClasses({ items, classes, excluded }: Drawn): Drawn & { held: number[] } {
   const present = new Set(items.map((item) => item.label));
   const held = [...classes.keys()].filter((label) => present.has(label));
   const indexOf = new Map(held.map((label, index) => [label, index]));

@@ -5,7 +5,7 @@ import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../.
 import { type DrawnRow, drawSeed, planDraw, SPLIT_CODE, TEST, UNUSED } from '../../../shared/protocol.ts';
 import { DEFAULT_TEMPLATES, wordsFor } from '../../../shared/templates.ts';
 import type { Engine, Log } from '../context.ts';
-import { type Drawn, drawItems } from '../datasets/drawn.ts';
+import { type Drawn, drawItems, withoutUnreadable } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { fitProbe } from '../methods/linear-probe.ts';
 import type { Sample } from '../methods/method.ts';
@@ -103,16 +103,20 @@ export async function layGround(
     progress: (done, total) => hooks.progress(done, total, `embedding with ${embedder.name}`),
   });
   const failed = new Map(embedded.failures.map(({ id, reason }) => [id, reason]));
-  for (const item of drawn.items)
-    if (failed.has(item.id)) drawn.excluded.push({ path: item.path, reason: failed.get(item.id)! });
+  const { held: _held, ...ground } = withoutUnreadable(drawn, failed);
+  if (ground.classes.length < 2)
+    throw new LabError(
+      'bad-request',
+      `Only ${ground.classes[0] ?? 'no class'} has images that can be read: ${drawn.classes.length} classes were there. See the problems under Data.`,
+    );
   normaliseRows(embedded.features, embedder.dim);
-  const { names, templates } = wordsOf(params, drawn.classes);
+  const { names, templates } = wordsOf(params, ground.classes);
   const text = embedder.text ? await classTextFeatures(embedder, names, templates, hooks.signal) : null;
   return {
-    ...drawn,
+    ...ground,
     backbone,
-    labels: Int32Array.from(drawn.items, (item) => (failed.has(item.id) ? -1 : item.label)),
-    split: Uint8Array.from(drawn.items, (item) =>
+    labels: Int32Array.from(ground.items, (item) => item.label),
+    split: Uint8Array.from(ground.items, (item) =>
       failed.has(item.id) || !item.split ? UNUSED : SPLIT_CODE[item.split],
     ),
     features: embedded.features,

@@ -13,7 +13,7 @@ import {
   type ResultRow,
 } from '../../../shared/report.ts';
 import { wordsFor } from '../../../shared/templates.ts';
-import { type Drawn, drawItems, withHeldClasses } from '../datasets/drawn.ts';
+import { type Drawn, drawItems, withoutUnreadable } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { type DatasetItem, getDataset } from '../datasets/store.ts';
 import { wordsOf } from '../finetune/setup.ts';
@@ -98,17 +98,9 @@ export const compareJob = defineJob<CompareParams>({
   },
 });
 
-/**
- * What is left when the files that could not be embedded are gone, and with them a class of nothing else: like an empty folder,
- * it would leave no row that every class can fill. Its captions go too.
- */
+/** What is left without the files that could not be embedded; the captions of a class that goes with them go too. */
 function readable(drawn: Drawn, failed: Map<number, string>, models: GridModel[]): Drawn {
-  const gone = drawn.items.filter((item) => failed.has(item.id));
-  const { held, ...rest } = withHeldClasses({
-    items: drawn.items.map((item) => (failed.has(item.id) ? { ...item, label: -1 } : item)),
-    classes: drawn.classes,
-    excluded: [...drawn.excluded, ...gone.map(({ id, path }) => ({ path, reason: failed.get(id)! }))],
-  });
+  const { held, ...rest } = withoutUnreadable(drawn, failed);
   for (const model of models) if (model.text) model.text = gatherRows(model.text, model.dim, Int32Array.from(held));
   return rest;
 }

@@ -53,9 +53,16 @@ async function unpackZip(file: string, to: string): Promise<string> {
     await handle.close();
   }
   if (names.length === 0) throw new LabError('bad-request', `${file} is empty.`);
-  const config = names
+  const depth = (name: string) => name.split('/').length;
+  const [config, ...others] = names
     .filter((name) => path.posix.basename(name) === 'config.json')
-    .sort((a, b) => a.split('/').length - b.split('/').length)[0];
+    .sort((a, b) => depth(a) - depth(b));
+  const second = config && others.find((name) => depth(name) === depth(config));
+  if (second)
+    throw new LabError(
+      'bad-request',
+      `${file} holds more than one model: ${path.posix.dirname(config)} and ${path.posix.dirname(second)}. Unpack it and add each folder.`,
+    );
   // the model is where the outermost config.json is: the zip's root, or one top folder
   const root = config ? path.posix.dirname(config) : commonFolder(names);
   const prefix = root === '.' ? '' : `${root}/`;

@@ -88,10 +88,13 @@ export function readModelFolder(folder: string): ModelFolder {
   };
 }
 
+/** Null where there is no such file. Throws `bad-request` naming one that holds no JSON object. */
 export function readJson(file: string): Json | null {
   if (!existsSync(file)) return null;
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Json;
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof value !== 'object' || value === null) throw new SyntaxError(`it holds ${JSON.stringify(value)}`);
+    return value as Json;
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code
       ? `cannot be read: ${fsReason(error)}.`

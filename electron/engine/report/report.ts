@@ -61,8 +61,8 @@ export function buildReport(input: ReportInput): Report {
 }
 
 function countItems(items: ReportInput['items'], classes: string[], excluded: number): Report['counts'] {
-  const perClass: Report['counts']['perClass'] = {};
-  for (const name of classes) perClass[name] = { train: 0, val: 0, test: 0 };
+  // not by assignment: a class may be called __proto__
+  const perClass = Object.fromEntries(classes.map((name) => [name, { train: 0, val: 0, test: 0 }]));
   const counts = { train: 0, val: 0, test: 0, unlabelled: 0, excluded, perClass };
   for (const { label, split } of items) {
     const own = label === null ? undefined : perClass[label];

@@ -1,5 +1,5 @@
 // Every way of fine-tuning on a tiny CLIP, through the job queue: what it reports, and that it repeats to the last bit.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runFolder } from '../../../electron/engine/finetune/store.ts';
 import type { FinetuneMethodId, FinetuneSettings } from '../../../shared/finetune.ts';
@@ -82,6 +82,25 @@ describe('every method runs, learns, and reports what it did', () => {
     expect(report).toMatchObject({ head: 'zero-shot', epochs: [], wise: [], best: 0, trainedParameters: 4 * 32 });
     expect(report.test.accuracy).toBeGreaterThan(CHANCE);
   });
+});
+
+test('a class whose images are all broken is left out with the reason, and the others are trained on', async () => {
+  // numbered as no other: no features are kept of them yet
+  const broken = async (from: number, classes: readonly string[]) => {
+    const name = `broken-${from}`;
+    await paint(lab.at(name), 8, { from });
+    const id = await lab.dataset(name);
+    for (const one of classes)
+      for (const file of readdirSync(lab.at(name, one))) truncateSync(lab.at(name, one, file), 300);
+    return lab.report({ datasetId: id, shots: 2 });
+  };
+  const report = await broken(100, ['blue']);
+  expect(report.classes).toEqual(['amber', 'checked', 'grey']);
+  expect(report.excluded.filter(({ path: file }) => file.startsWith('blue'))).toHaveLength(8 + 1);
+  expect(report.excluded.at(-1)).toEqual({ path: 'blue', reason: 'the class has no usable image' });
+  await expect(broken(200, ['amber', 'blue', 'checked'])).rejects.toThrow(
+    /Only grey has images that can be read: 4 classes were there\. See the problems under Data/,
+  );
 });
 
 describe('numbers repeat', () => {

@@ -136,6 +136,11 @@ describe('what is missing is named', () => {
       /config\.json is not JSON/,
     ],
     [
+      'an object in config.json',
+      (folder: string) => writeFileSync(path.join(folder, 'config.json'), 'null'),
+      /config\.json is not JSON \(it holds null\)\. Copy or download it again/,
+    ],
+    [
       'a file that can be read',
       (folder: string) => {
         rmSync(path.join(folder, 'config.json'));

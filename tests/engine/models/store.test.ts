@@ -200,6 +200,11 @@ describe('adding a model', () => {
       /leads out of the folder/,
     ],
     [
+      'two models',
+      () => zip('two.zip', { ...files('one/'), ...files('two/') }),
+      /holds more than one model: one and two\. Unpack it and add each folder/,
+    ],
+    [
       'a file that is no zip',
       () => {
         const file = path.join(lab.dir, 'x.zip');
