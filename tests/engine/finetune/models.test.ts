@@ -355,6 +355,21 @@ describe('the forecast', () => {
     const nearly = await forecastRun(engine, params, { ...plenty, disk: none.diskBytes - 1000 });
     expect(nearly.offers.map(({ method }) => method)).toEqual(['lora', 'last-blocks']); // smaller checkpoints
   });
+  test('offers the vision encoder alone where both are too much', async () => {
+    const { engine } = lab.running;
+    const settings = { ...quick, batch: 16 };
+    const params = finetuneParams.parse({ datasetId, model: { id: 'tiny-clip' }, method: 'lora', shots: 4, settings });
+    const { memoryBytes, settings: own } = await forecastRun(engine, params, { memory: 1000, disk: 2 ** 40 });
+    expect(own.encoders).toBe('both');
+    // less than fewer images at once save; the vocabulary's vectors are 6 MB, and are there several times
+    const tight = { memory: memoryBytes - 10e6 + 512 * 2 ** 20, disk: 2 ** 40 };
+    const { problem, offers } = await forecastRun(engine, params, tight);
+    expect(problem).not.toBeNull();
+    const [offer] = offers;
+    expect(offer).toMatchObject({ label: 'LoRA on the vision encoder alone', settings: { encoders: 'vision' } });
+    const taken = await forecastRun(engine, { ...params, settings: { ...settings, ...offer!.settings } }, tight);
+    expect(taken.problem).toBeNull();
+  });
   test('says that the folder is gone where it goes while a step is measured', async () => {
     await paint(lab.at('leaving'), 4);
     const leaving = await lab.dataset('leaving');
