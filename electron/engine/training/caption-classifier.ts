@@ -159,9 +159,8 @@ async function oneFile(spec: ClassifierSpec, text: Record<string, number[]>): Pr
 async function twoFiles(spec: ClassifierSpec, text: Record<string, number[]>): Promise<Towers> {
   const captions = spec.captions!;
   const vision = await prepare(spec.file, { inputs: spec.inputs, outputs: [spec.feature.tensor] });
-  const words = await prepare(captions.file, { inputs: text, outputs: [captions.output] });
   const own = marked(vision, spec);
-  const other = marked(words, spec);
+  const { words, other } = await textTower(captions, text, spec);
   const g = vision.graph;
   const inText = joinGraph(g, words.graph, TEXT_PREFIX);
   return {
@@ -183,6 +182,16 @@ async function twoFiles(spec: ClassifierSpec, text: Record<string, number[]>): P
     parameters: [vision, words],
     prefix: TEXT_PREFIX,
   };
+}
+
+async function textTower({ file, output }: CaptionSpec, inputs: Record<string, number[]>, spec: ClassifierSpec) {
+  try {
+    const words = await prepare(file, { inputs, outputs: [output] });
+    return { words, other: marked(words, spec) };
+  } catch (error) {
+    if (!(error instanceof TrainingError) || spec.mode.kind !== 'lora') throw error;
+    throw new TrainingError(`The text side of the model: ${error.message} Or choose the vision encoder alone.`);
+  }
 }
 
 /** The tensors of a tower that its feature depends on; the others become constants. */

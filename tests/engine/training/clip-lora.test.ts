@@ -142,6 +142,13 @@ describe.skipIf(missing)('tiny-clip with adapters in both encoders (needs fixtur
     }
   });
 
+  test('a text side that takes no adapters is refused with what can be trained', async () => {
+    const [[vision]] = files() as [[string, string]];
+    await expect(build(vision, fixturePath('training/resnet-int8.onnx'), 0)).rejects.toThrow(
+      /^The text side of the model: .*Or choose the vision encoder alone\.$/,
+    );
+  });
+
   test('each encoder drops its own numbers, the same ones for the same seed and step', async () => {
     const [[vision, text]] = files() as [[string, string]];
     const c = await build(vision, text, 0.25);
