@@ -82,6 +82,7 @@ async function startServer(dir: string, extra: Record<string, string>): Promise<
   const server = spawn(process.execPath, [path.join(ROOT, 'dist/engine/server.js')], {
     env: { ...environment(dir), ...extra },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: process.platform === 'linux', // as build/launch.ts starts it
   });
   let printed = '';
   let said = '';

@@ -1,5 +1,6 @@
 // Lets the window answer while threads compute: on Linux each thread has a priority of its own (setpriority(2) with 0 means the
 // calling thread), and computing threads of an engine that serves people step back. Elsewhere it would be the whole process's.
+import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 
@@ -8,3 +9,30 @@ export const SERVES_PEOPLE = 'LAB_SERVES_PEOPLE';
 
 if (!isMainThread && process.platform === 'linux' && process.env[SERVES_PEOPLE])
   os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL);
+
+/** A process just started for the computing of such an engine: it steps back with the threads it will have. */
+export function stepBack(pid: number | undefined): void {
+  if (pid === undefined || !process.env[SERVES_PEOPLE]) return;
+  try {
+    os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // it has ended already, and its end will be heard
+  }
+}
+
+/**
+ * Linux shares the processors out by session first (autogroup) and looks at priorities only within one. A browser is in another
+ * session, so a server that leads one of its own (build/launch.ts) steps back with all of it; one in a shell's session may not.
+ */
+export function stepBackFromBrowsers(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    if (sessionOf(readFileSync('/proc/self/stat', 'utf8')) !== process.pid) return;
+    writeFileSync('/proc/self/autogroup', String(os.constants.priority.PRIORITY_BELOW_NORMAL));
+  } catch {
+    // this kernel has no such groups: priorities count everywhere
+  }
+}
+
+/** The sixth field of /proc/PID/stat; the second, a name in brackets, may hold anything. */
+const sessionOf = (stat: string): number => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
