@@ -1,6 +1,7 @@
 // Lets the window answer while threads compute: on Linux each thread has a priority of its own (setpriority(2) with 0 means the
 // calling thread), and computing threads of an engine that serves people step back. Elsewhere it would be the whole process's.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import os from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 
@@ -10,13 +11,29 @@ export const SERVES_PEOPLE = 'LAB_SERVES_PEOPLE';
 if (!isMainThread && process.platform === 'linux' && process.env[SERVES_PEOPLE])
   os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL);
 
+/**
+ * The threads that compute without being workers of ours step back too: libuv's, on which sharp decodes, and V8's, which compile and
+ * collect for every worker. To be called before the first worker is started.
+ */
+export async function lowerHelpers(): Promise<void> {
+  if (process.platform !== 'linux' || !process.env[SERVES_PEOPLE]) return;
+  await stat('.'); // libuv makes its threads with the first call that needs one
+  for (const thread of readdirSync('/proc/self/task')) {
+    const name = readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim();
+    if (/^(libuv-worker|V8Worker)$/.test(name)) lower(Number(thread));
+  }
+}
+
 /** A process just started for the computing of such an engine: it steps back with the threads it will have. */
 export function stepBack(pid: number | undefined): void {
-  if (pid === undefined || !process.env[SERVES_PEOPLE]) return;
+  if (pid !== undefined && process.env[SERVES_PEOPLE]) lower(pid);
+}
+
+function lower(pid: number): void {
   try {
     os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // it has ended already, and its end will be heard
+    // it has ended already
   }
 }
 
