@@ -1,5 +1,5 @@
 // What `npm start` does once Node 24 runs it: builds what changed, then the window where there is a display, else the browser.
-import { spawn } from 'node:child_process';
+import { type SpawnOptions, spawn } from 'node:child_process';
 import path from 'node:path';
 import { bundleIfStale } from './bundle.ts';
 import { findElectron, launchArguments } from './electron.ts';
@@ -19,10 +19,10 @@ function noDisplay(): string | null {
 const EARLY = 5000;
 
 /** Runs a program with this terminal until it ends, passing signals on; `otherwise` takes over where it fails at once. */
-function become(command: string, args: string[], env: NodeJS.ProcessEnv, otherwise?: (why: string) => void): void {
+function become(command: string, args: string[], options: SpawnOptions, otherwise?: (why: string) => void): void {
   const started = performance.now();
   let stopped = false;
-  const child = spawn(command, args, { stdio: 'inherit', env });
+  const child = spawn(command, args, { stdio: 'inherit', ...options });
   const pass = (signal: NodeJS.Signals) => {
     stopped = true;
     child.kill(signal);
@@ -44,8 +44,11 @@ function become(command: string, args: string[], env: NodeJS.ProcessEnv, otherwi
   });
 }
 
+/** On Linux in a session of its own, in which it computes at a lower priority than the browser (engine/workers/priority.ts). */
 const serveInstead = (args: string[]) =>
-  become(process.execPath, [path.join(ROOT, 'dist/engine/server.js'), ...args], process.env);
+  become(process.execPath, [path.join(ROOT, 'dist/engine/server.js'), ...args], {
+    detached: process.platform === 'linux',
+  });
 const inBrowser = (why: string) => {
   say(`${why} The lab opens in a browser instead.`);
   serveInstead(['--open', ...args]);
@@ -61,5 +64,11 @@ else if (reason) {
 } else {
   const electron = await findElectron();
   if ('missing' in electron) inBrowser(electron.missing);
-  else become(electron.binary, [...launchArguments(), ROOT, ...args], { ...process.env, ...electron.env }, inBrowser);
+  else
+    become(
+      electron.binary,
+      [...launchArguments(), ROOT, ...args],
+      { env: { ...process.env, ...electron.env } },
+      inBrowser,
+    );
 }

@@ -147,7 +147,6 @@ export function outdated<E extends EventName>(event: E, payload: Events[E]): [Ca
       return [
         ['model.list', null],
         ['finetune.settings', null],
-        ['model.providers', null],
         ['embed.forecast', null],
         ['prompt.score', null],
       ];

@@ -15,7 +15,7 @@ import { createModelStore } from './models/store.ts';
 import { programPath } from './program.ts';
 import { exportHandler } from './report/exports.ts';
 import { readSettings } from './settings.ts';
-import { SERVES_PEOPLE } from './workers/priority.ts';
+import { lowerHelpers, SERVES_PEOPLE } from './workers/priority.ts';
 
 export type EngineOptions = {
   host: 'window' | 'server' | 'cli';
@@ -45,6 +45,7 @@ const LOG_LIMIT = 5_000_000; // bytes before the log is rotated once
 /** Opens the data folder and everything in it. Throws `conflict` naming the owner when another engine holds it. */
 export async function createEngine(options: EngineOptions): Promise<RunningEngine> {
   if (options.host !== 'cli') process.env[SERVES_PEOPLE] = '1'; // before the first thread
+  await lowerHelpers();
   const dirs = layOut(options);
   const owner = await ownDataFolder(dirs.data, {
     pid: process.pid,

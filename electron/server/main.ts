@@ -7,6 +7,7 @@ import { defaultDataDir } from '../../shared/data-dir.ts';
 import { beginDemo } from '../engine/demo/begin.ts';
 import { createEngine } from '../engine/engine.ts';
 import { programPath } from '../engine/program.ts';
+import { stepBackFromBrowsers } from '../engine/workers/priority.ts';
 import { openBrowser } from './browser.ts';
 import { startServer } from './server.ts';
 
@@ -39,6 +40,7 @@ async function serve(): Promise<void> {
     throw new LabError('bad-request', `--port ${values.port}: a number from 0 to 65535 is needed.`);
   const dataDir =
     values['data-dir'] ?? defaultDataDir({ platform: process.platform, home: os.homedir(), env: process.env });
+  stepBackFromBrowsers();
   const engine = await createEngine({ host: 'server', dataDir, modelsDirs: values['models-dir'] });
   const server = await startServer(engine, { port, bundleDir });
 

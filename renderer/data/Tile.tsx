@@ -4,6 +4,7 @@ import { memo, type ReactNode, useState } from 'react';
 import type { Item } from '../../shared/contract.ts';
 import { thumbnailUrl } from '../../shared/urls.ts';
 import { baseName } from '../ui/format.ts';
+import { keepPicture } from '../ui/pictures.ts';
 
 type TileProps = {
   id: string;
@@ -61,8 +62,16 @@ function Picture({ item }: { item: Item }) {
   if (item.status === 'problem') return <Sign icon={<FileWarning size={20} />} text="cannot be read" tone="bad" />;
   if (item.status === 'offline') return <Sign icon={<Unplug size={20} />} text="offline" tone="warn" />;
   if (failed || item.hash === '') return <Sign icon={<ImageOff size={20} />} text="no picture" tone="faint" />;
+  const url = thumbnailUrl(item.hash);
   return (
-    <img src={thumbnailUrl(item.hash)} alt="" decoding="async" draggable={false} onError={() => setFailed(true)} />
+    <img
+      src={url}
+      alt=""
+      decoding="async"
+      draggable={false}
+      onLoad={() => keepPicture(url)}
+      onError={() => setFailed(true)}
+    />
   );
 }
 

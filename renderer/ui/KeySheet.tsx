@@ -3,30 +3,35 @@ import { Kbd } from './controls.tsx';
 import { Dialog } from './Dialog.tsx';
 import { useBindings } from './keys.ts';
 
-export function KeySheet({ open, onClose }: { open: boolean; onClose(): void }) {
+export const KeySheet = ({ open, onClose }: { open: boolean; onClose(): void }) => (
+  <Dialog open={open} onClose={onClose} title="Keys" wide>
+    <Groups />
+  </Dialog>
+);
+
+/** Only there while the sheet is open: the keys change with every screen. */
+function Groups() {
   const bindings = useBindings().filter((each) => each.keys);
   const groups = [...new Set(bindings.map((each) => each.group ?? 'Everywhere'))];
   return (
-    <Dialog open={open} onClose={onClose} title="Keys" wide>
-      <div className="key-groups scroll">
-        {groups.map((group) => (
-          <section key={group}>
-            <h3>{group}</h3>
-            <dl>
-              {bindings
-                .filter((each) => (each.group ?? 'Everywhere') === group)
-                .map((each) => (
-                  <div key={`${each.keys}${each.label}`}>
-                    <dt>
-                      <Kbd keys={each.keys!} />
-                    </dt>
-                    <dd>{each.label}</dd>
-                  </div>
-                ))}
-            </dl>
-          </section>
-        ))}
-      </div>
-    </Dialog>
+    <div className="key-groups scroll">
+      {groups.map((group) => (
+        <section key={group}>
+          <h3>{group}</h3>
+          <dl>
+            {bindings
+              .filter((each) => (each.group ?? 'Everywhere') === group)
+              .map((each) => (
+                <div key={`${each.keys}${each.label}`}>
+                  <dt>
+                    <Kbd keys={each.keys!} />
+                  </dt>
+                  <dd>{each.label}</dd>
+                </div>
+              ))}
+          </dl>
+        </section>
+      ))}
+    </div>
   );
 }

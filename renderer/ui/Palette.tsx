@@ -14,7 +14,6 @@ type Entry = { id: string; label: string; note: string; keys?: string; run(): vo
 
 export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
   const went = useRef(false);
-  const entries = useEntries();
   return (
     <BaseDialog.Root
       open={open}
@@ -30,43 +29,55 @@ export function Palette({ open, onClose }: { open: boolean; onClose(): void }) {
           aria-label="Go to anything"
           finalFocus={() => (went.current ? firstFocus() : focusBefore())}
         >
-          <Autocomplete.Root
-            open
-            inline
-            items={entries}
-            autoHighlight="always"
-            keepHighlight
-            itemToStringValue={(entry: Entry) => `${entry.label} ${entry.note}`}
-          >
-            <Autocomplete.Input
-              className="field"
-              aria-label="Go to a screen, dataset, model, comparison or action"
-              placeholder="Go to anything"
-            />
-            <Autocomplete.Empty className="muted">{'Nothing has that in its name.'}</Autocomplete.Empty>
-            <Autocomplete.List className="palette-list scroll">
-              {(entry: Entry) => (
-                <Autocomplete.Item
-                  key={entry.id}
-                  value={entry}
-                  className="option"
-                  onClick={() => {
-                    went.current = true;
-                    onClose();
-                    entry.run();
-                  }}
-                >
-                  <span className="clip">{entry.label}</span>
-                  <span className="faint small clip">{entry.note}</span>
-                  <span className="spacer" />
-                  {entry.keys && <Kbd keys={entry.keys} />}
-                </Autocomplete.Item>
-              )}
-            </Autocomplete.List>
-          </Autocomplete.Root>
+          <Choices
+            onChosen={() => {
+              went.current = true;
+              onClose();
+            }}
+          />
         </BaseDialog.Popup>
       </BaseDialog.Portal>
     </BaseDialog.Root>
+  );
+}
+
+/** Only there while the palette is open: what can be gone to changes all the time, and a closed palette need not follow. */
+function Choices({ onChosen }: { onChosen(): void }) {
+  const entries = useEntries();
+  return (
+    <Autocomplete.Root
+      open
+      inline
+      items={entries}
+      autoHighlight="always"
+      keepHighlight
+      itemToStringValue={(entry: Entry) => `${entry.label} ${entry.note}`}
+    >
+      <Autocomplete.Input
+        className="field"
+        aria-label="Go to a screen, dataset, model, comparison or action"
+        placeholder="Go to anything"
+      />
+      <Autocomplete.Empty className="muted">{'Nothing has that in its name.'}</Autocomplete.Empty>
+      <Autocomplete.List className="palette-list scroll">
+        {(entry: Entry) => (
+          <Autocomplete.Item
+            key={entry.id}
+            value={entry}
+            className="option"
+            onClick={() => {
+              onChosen();
+              entry.run();
+            }}
+          >
+            <span className="clip">{entry.label}</span>
+            <span className="faint small clip">{entry.note}</span>
+            <span className="spacer" />
+            {entry.keys && <Kbd keys={entry.keys} />}
+          </Autocomplete.Item>
+        )}
+      </Autocomplete.List>
+    </Autocomplete.Root>
   );
 }
 

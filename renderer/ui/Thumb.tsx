@@ -2,10 +2,12 @@
 import { ImageOff } from 'lucide-react';
 import { useState } from 'react';
 import { thumbnailUrl } from '../../shared/urls.ts';
+import { keepPicture } from './pictures.ts';
 
 /** Says nothing to screen readers: what stands around it names the image. */
 export function Thumb({ hash, lazy = false }: { hash: string; lazy?: boolean }) {
   const [failed, setFailed] = useState('');
+  const url = thumbnailUrl(hash);
   if (failed === hash)
     return (
       <span className="thumb no-picture" title="No picture: its dataset was taken off the list, or its folder is away.">
@@ -15,9 +17,10 @@ export function Thumb({ hash, lazy = false }: { hash: string; lazy?: boolean }) 
   return (
     <img
       className="thumb"
-      src={thumbnailUrl(hash)}
+      src={url}
       alt=""
       {...(lazy ? { loading: 'lazy' as const } : {})}
+      onLoad={() => keepPicture(url)}
       onError={() => setFailed(hash)}
     />
   );

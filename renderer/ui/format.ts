@@ -48,15 +48,16 @@ export const rate = (perSecond: number, unit: string): string =>
 export const ofTotal = (done: number, total: number, unit: string): string =>
   unit === 'bytes' ? `${bytes(done)} of ${bytes(total)}` : `${count(done)} of ${count(total)} ${unit}`;
 
+// Made once: making one takes longer than all that it writes on a screen.
+const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const yearFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const timeFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
 /** "23 Nov 18:40", with the year when it is another. */
 export function when(iso: string, now = new Date()): string {
   const date = new Date(iso);
-  const day = date.toLocaleDateString('en-GB', {
-    day: 'numeric',
-    month: 'short',
-    ...(date.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }),
-  });
-  const time = date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  const day = (date.getFullYear() === now.getFullYear() ? dayFormat : yearFormat).format(date);
+  const time = timeFormat.format(date);
   return date.toDateString() === now.toDateString() ? `today ${time}` : `${day} ${time}`;
 }
 

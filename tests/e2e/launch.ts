@@ -82,7 +82,12 @@ async function startServer(dir: string, extra: Record<string, string>): Promise<
   const server = spawn(process.execPath, [path.join(ROOT, 'dist/engine/server.js')], {
     env: { ...environment(dir), ...extra },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: process.platform === 'linux', // as build/launch.ts starts it
   });
+  // Ctrl+C in the terminal does not reach another session
+  const end = () => void server.kill();
+  process.once('exit', end);
+  server.once('exit', () => process.off('exit', end));
   let printed = '';
   let said = '';
   server.stderr!.on('data', (chunk: Buffer) => {

@@ -52,7 +52,7 @@ export function promptHandlers(engine: Engine): Pick<Handlers, PromptCalls> {
     const { items } = datasetItems(engine.db, datasetId, { keepLeaks: false });
     const key = `${datasetId}|${embedder.key}|${items.map((item) => `${item.id}:${item.hash}:${item.label}:${item.split}`).join()}`;
     if (bench?.key === key) return bench;
-    const { features, missing } = cachedFeatures(engine, embedder, items);
+    const { features, missing } = await cachedFeatures(engine, embedder, items);
     if (missing > 0) {
       const { name } = getDataset(engine.db, datasetId);
       throw new LabError(

@@ -35,7 +35,7 @@ export type Embedded = {
 /** Batches under way besides those in the model: they are decoded meanwhile. */
 const AHEAD = 2;
 /** Rows read from the cache between two breaths of the event loop. */
-const READ_STEP = 1000;
+const READ_STEP = 250;
 
 /**
  * One feature row per item. Equal contents go through the model once. An item that fails is listed and the rest goes on.
@@ -98,27 +98,31 @@ export async function embedItems(
 }
 
 /** What is in the cache now, without running the model: rows as in `embedItems`, and how many items are not there. */
-export function cachedFeatures(
+export async function cachedFeatures(
   engine: Pick<Engine, 'cache'>,
   embedder: Embedder,
   items: EmbedItem[],
-): { features: Float32Array; valid: Uint8Array; missing: number } {
+): Promise<{ features: Float32Array; valid: Uint8Array; missing: number }> {
   const features = new Float32Array(items.length * embedder.dim);
   const valid = new Uint8Array(items.length);
-  const read = reader(engine.cache, embedder);
-  let missing = 0;
-  items.forEach((item, at) => {
-    const row = read(item.hash);
-    if (row) setRow(features, valid, at, row);
-    else missing++;
-  });
+  const absent = await fillFromCache(engine.cache, embedder, items, features, valid);
+  const missing = [...absent.values()].reduce((sum, rows) => sum + rows.length, 0);
   return { features, valid, missing };
 }
 
-/** How many of the items have their feature already. */
-export function countCached(engine: Pick<Engine, 'cache'>, embedder: Embedder, items: EmbedItem[]): number {
+/** The items that have no feature yet. */
+export async function notCached(
+  engine: Pick<Engine, 'cache'>,
+  embedder: Embedder,
+  items: EmbedItem[],
+): Promise<EmbedItem[]> {
   const has = engine.cache.prepare('SELECT 1 FROM feature WHERE model = ? AND hash = ?').pluck();
-  return items.reduce((count, item) => count + (has.get(embedder.key, item.hash) === undefined ? 0 : 1), 0);
+  const missing: EmbedItem[] = [];
+  for (const [at, item] of items.entries()) {
+    if (at % READ_STEP === READ_STEP - 1) await breath();
+    if (has.get(embedder.key, item.hash) === undefined) missing.push(item);
+  }
+  return missing;
 }
 
 const setRow = (features: Float32Array, valid: Uint8Array, at: number, row: Float32Array) => {

@@ -1,7 +1,7 @@
 // What embedding will cost, measured rather than guessed: a few of the items are embedded (and kept) against the clock.
 import type { EmbedForecast } from '../../../shared/contract.ts';
 import type { Engine } from '../context.ts';
-import { countCached, type EmbedItem, embedItems } from './embed-dataset.ts';
+import { type EmbedItem, embedItems, notCached } from './embed-dataset.ts';
 import type { Embedder } from './embedder.ts';
 
 /** Enough for a steady pace; fewer when the model is slow, to answer within seconds. */
@@ -18,10 +18,9 @@ export async function forecast(
   items: EmbedItem[],
 ): Promise<EmbedForecast> {
   const contents = [...new Map(items.map((item) => [item.hash, item])).values()];
-  const has = engine.cache.prepare('SELECT 1 FROM feature WHERE model = ? AND hash = ?').pluck();
-  // spread over the dataset, for the first folder may hold the small images
-  const missing = contents.filter((item) => has.get(embedder.key, item.hash) === undefined);
+  const missing = await notCached(engine, embedder, contents);
   const hooks = { progress: () => {}, log: engine.log };
+  // spread over the dataset, for the first folder may hold the small images
   const size = Math.min(missing.length, MOST_TIMED + 1);
   const sample = Array.from({ length: size }, (_, i) => missing[Math.floor((i * missing.length) / size)]!);
   // the first one opens the model and fills the file cache
@@ -35,9 +34,10 @@ export async function forecast(
   }
   const imagesPerSecond = embedMs > 0 ? (embedded / embedMs) * 1000 : 0;
   const left = missing.length - tried;
+  const failed = await notCached(engine, embedder, sample.slice(0, tried));
   return {
     items: contents.length,
-    cached: countCached(engine, embedder, contents),
+    cached: contents.length - left - failed.length,
     seconds: imagesPerSecond > 0 ? left / imagesPerSecond : 0,
     bytes: contents.length * (embedder.dim * 4 + ROW_BYTES),
     imagesPerSecond,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderReport } from '../../../shared/contract.ts';
 import { workerFile } from '../workers/pool.ts';
+import { stepBack } from '../workers/priority.ts';
 import type { Trial } from './trial.ts';
 
 export type Providers = {
@@ -134,6 +135,7 @@ function inProcess(provider: string): Promise<Trial> {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       execArgv: [],
     });
+    stepBack(child.pid);
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       failed(`It gave no answer within ${TRIAL_MS / 1000} s.`);

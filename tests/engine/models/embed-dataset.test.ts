@@ -8,15 +8,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openCache, openDatabase } from '../../../electron/engine/db/open.ts';
 import {
   cachedFeatures,
-  countCached,
   type EmbedItem,
   embedItems,
+  notCached,
 } from '../../../electron/engine/models/embed-dataset.ts';
 import type { Embedder } from '../../../electron/engine/models/embedder.ts';
 import { forecast } from '../../../electron/engine/models/forecast.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 import { jpeg } from '../datasets/lab.ts';
 import { openStore, rowCosines, type TestStore } from './store-for-tests.ts';
+
+const countCached = async (...args: Parameters<typeof notCached>) => args[2].length - (await notCached(...args)).length;
 
 let lab: TestStore;
 let engine: { db: Database; cache: Database; push: () => void; log: () => void };
@@ -115,10 +117,21 @@ describe('embedding', () => {
       await lab.store.embedder('tiny-resnet', { output: 'logits' }),
     ];
     await embedItems(engine, pooled, list, quiet);
-    expect(countCached(engine, pooled, list)).toBe(2);
-    expect(countCached(engine, logits, list)).toBe(0);
-    expect(cachedFeatures(engine, logits, list).missing).toBe(2);
-    expect(cachedFeatures(engine, pooled, list)).toMatchObject({ missing: 0, valid: new Uint8Array([1, 1]) });
+    expect(await countCached(engine, pooled, list)).toBe(2);
+    expect(await countCached(engine, logits, list)).toBe(0);
+    expect((await cachedFeatures(engine, logits, list)).missing).toBe(2);
+    expect(await cachedFeatures(engine, pooled, list)).toMatchObject({ missing: 0, valid: new Uint8Array([1, 1]) });
+  });
+  test('is looked up without holding up the engine', async () => {
+    const list = Array.from({ length: 3000 }, (_, id) => ({ id, hash: `none-${id}`, file: '', root }));
+    const embedder = await lab.store.embedder('tiny-resnet');
+    for (const look of [notCached, cachedFeatures]) {
+      let turns = 0;
+      const timer = setInterval(() => turns++, 0);
+      await look(engine, embedder, list);
+      clearInterval(timer);
+      expect(turns).toBeGreaterThan(1);
+    }
   });
   test('lists a file that cannot be decoded, and one that has changed, and goes on', async () => {
     const list = await photos(6);
@@ -138,7 +151,7 @@ describe('embedding', () => {
     expect(reasons.get(list[2]!.id)).toMatch(/changed since it was imported/);
     expect(reasons.get(list[4]!.id)).toMatch(/ENOENT/);
     expect(reasons.get(list[6]!.id)).toBeTruthy();
-    expect(countCached(engine, await lab.store.embedder('tiny-resnet'), list)).toBe(4);
+    expect(await countCached(engine, await lab.store.embedder('tiny-resnet'), list)).toBe(4);
   });
 });
 
@@ -157,7 +170,7 @@ describe('an interruption', () => {
       },
     });
     await expect(run).rejects.toMatchObject({ name: 'AbortError' });
-    const kept = countCached(engine, counted, list);
+    const kept = await countCached(engine, counted, list);
     expect(kept).toBeGreaterThanOrEqual(8);
     expect(kept).toBeLessThan(24);
     expect(seenDone).toBeLessThanOrEqual(kept);
@@ -176,7 +189,7 @@ describe('an interruption', () => {
       progress: (done) => void (done >= 4 && existsSync(root) && renameSync(root, moved)),
     });
     await expect(run).rejects.toMatchObject({ code: 'offline', message: expect.stringMatching(/photos/) });
-    const kept = countCached(engine, counted, list);
+    const kept = await countCached(engine, counted, list);
     expect(kept).toBeGreaterThanOrEqual(4);
     renameSync(moved, root);
     expect((await embedItems(engine, counted, list, quiet)).embedded).toBe(16 - kept);
@@ -200,7 +213,7 @@ test('a forecast is measured on a few items, which then are in the cache', async
   const embedder = await lab.store.embedder('tiny-resnet');
   const expected = await forecast(engine, embedder, list);
   expect(expected.items).toBe(60);
-  expect(expected.cached).toBe(countCached(engine, embedder, list));
+  expect(expected.cached).toBe(await countCached(engine, embedder, list));
   expect(expected.cached).toBeGreaterThan(8);
   expect(expected.cached).toBeLessThan(60);
   expect(expected.imagesPerSecond).toBeGreaterThan(0);
