@@ -7,7 +7,7 @@ import { serve, type Wire } from '../../shared/rpc.ts';
 import type { Dirs, Engine } from './context.ts';
 import { openCache, openDatabase, ownDataFolder } from './db/open.ts';
 import { createHandlers } from './handlers/handlers.ts';
-import { createImagePool } from './images/pool.ts';
+import { createImagePool, makeRoomForDecoding } from './images/pool.ts';
 import { jobKinds } from './jobs/kinds.ts';
 import { createJobQueue } from './jobs/queue.ts';
 import { mediaHandler } from './media.ts';
@@ -45,6 +45,7 @@ const LOG_LIMIT = 5_000_000; // bytes before the log is rotated once
 /** Opens the data folder and everything in it. Throws `conflict` naming the owner when another engine holds it. */
 export async function createEngine(options: EngineOptions): Promise<RunningEngine> {
   if (options.host !== 'cli') process.env[SERVES_PEOPLE] = '1'; // before the first thread
+  makeRoomForDecoding(availableParallelism());
   await lowerHelpers();
   const dirs = layOut(options);
   const owner = await ownDataFolder(dirs.data, {

@@ -113,13 +113,17 @@ async function inChunks(
   return failures.sort((a, b) => a.index - b.index);
 }
 
+/** sharp decodes on libuv's threads, of which there are four for the whole process unless this is called before their first use. */
+export function makeRoomForDecoding(threads: number): void {
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, threads + 2));
+}
+
 /**
  * A pool of `threads` threads for batches, and half as many for the screens, so that a grid of thumbnails
  * does not wait behind a model. Threads start with the first work and end when idle.
  */
 export function createImagePool(threads: number, thumbnailDir: string): ImagePool {
-  // sharp decodes on libuv's threads, of which there are four for the whole process unless this is set before their first use.
-  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, threads + 2));
+  makeRoomForDecoding(threads);
   const batch = workerPool('image-worker', threads);
   const screen = workerPool('image-worker', Math.max(1, threads >> 1));
   const underWay = new Map<string, Promise<string>>();
