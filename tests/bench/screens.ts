@@ -63,8 +63,15 @@ async function measure(host: Lab['host'], images: number, seeds: number, seconds
     await open();
     await importFolder(lab, await drawMany(path.join(dir, 'drawn'), images));
     await startComparison(lab, 2, /hog/i, '32 labels per class');
+    await compareScreen(lab.page)
+      .main.getByText(/of \d+ rows/)
+      .waitFor();
     await frame(lab.page).idle(300_000);
     await startComparison(lab, seeds, real ? /mobilenet-v2-imagenet/i : /tiny-clip/i, 'all labels');
+    // from its first moment: how many rows there are is only said after the embedding
+    await frame(lab.page)
+      .status.getByText(/^Comparing/)
+      .waitFor();
     return await clicks(lab.page, seconds);
   } finally {
     await quit();
@@ -86,7 +93,6 @@ async function startComparison(lab: Lab, seeds: number, model: RegExp, shots: st
   await compare.setSeeds(seeds);
   await compare.shots(shots).click();
   await compare.start.click();
-  await compare.main.getByText(/of \d+ rows/).waitFor();
 }
 
 const ROUND: ScreenName[] = ['Data', 'Compare', 'Models', 'Runs', 'Prompt', 'Compare', 'Settings', 'Data', 'Runs'];
