@@ -28,7 +28,7 @@ export const finetuneSettings = z.object({
   stepsPerShot: z.number().int().min(1).max(10_000).optional(),
   /** Peak learning rate of the encoder's weights. */
   lr: z.number().gt(0).max(10).optional(),
-  /** Learning rate of the head, where it differs. */
+  /** Learning rate of the head, where there is one. */
   headLr: z.number().gt(0).max(10).optional(),
   batch: z.number().int().min(1).max(1024).optional(),
   /** Images that pass the graph at once; a divisor of the batch. The gradients of a batch are added up. */
@@ -66,11 +66,11 @@ export type FinetuneSettings = z.infer<typeof finetuneSettings>;
 export type ResolvedSettings = Required<
   Pick<
     FinetuneSettings,
-    'epochs' | 'lr' | 'headLr' | 'batch' | 'microBatch' | 'weightDecay' | 'warmup' | 'clip' | 'ema' | 'smoothing'
+    'epochs' | 'lr' | 'batch' | 'microBatch' | 'weightDecay' | 'warmup' | 'clip' | 'ema' | 'smoothing'
   >
 > &
   Required<Pick<FinetuneSettings, 'blockRate' | 'augment' | 'patience'>> &
-  Pick<FinetuneSettings, 'recompute' | 'blocks' | 'rank' | 'alpha' | 'targets' | 'dropout' | 'encoders'>;
+  Pick<FinetuneSettings, 'headLr' | 'recompute' | 'blocks' | 'rank' | 'alpha' | 'targets' | 'dropout' | 'encoders'>;
 
 export const finetuneParams = z.object({
   datasetId: z.number().int(),

@@ -21,6 +21,7 @@ import {
   TARGET_CHOICES,
   targetsValue,
   trainsEncoder,
+  trainsText,
 } from './plan.ts';
 import { settingText } from './run.ts';
 
@@ -36,7 +37,8 @@ type Props = {
 /** What the method would use where nothing is typed. */
 function useOwn(params: Props['params']): Partial<ResolvedSettings> {
   const nothing: Params<'finetune.settings'> = { datasetId: 0, model: { id: '' }, method: 'fine-tune' };
-  const asked = params ? { ...costParams(params), settings: {} } : nothing;
+  const encoders = params?.settings?.encoders;
+  const asked = params ? { ...costParams(params), settings: encoders ? { encoders } : {} } : nothing;
   return useCall('finetune.settings', asked, { enabled: params !== null, keep: true }).data ?? {};
 }
 
@@ -53,6 +55,8 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
         <MachineAndLeaks plan={plan} onChange={onChange} dataset={dataset} />
       </section>
     );
+  const isHeadless = hasText && trainsText(plan.method, plan.encoders);
+  const more = settingsOf(plan.method, MORE_SETTINGS).filter(({ name }) => name !== 'headLr' || !isHeadless);
   const field = (setting: NumberSetting) => (
     <SettingInput
       key={setting.name}
@@ -95,7 +99,7 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
       </div>
       <Fold summary="More settings" filled={filled}>
         <div className="settings-grid">
-          {settingsOf(plan.method, MORE_SETTINGS).map(field)}
+          {more.map(field)}
           <Labelled label="Augmentation" hint="Of the training images">
             <Select<Augmentation | 'own'>
               label="Augmentation"

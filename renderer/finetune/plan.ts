@@ -208,13 +208,16 @@ export function paramsOf(
   control: Dataset | undefined,
 ): Params<'finetune.start'> {
   const name = plan.name.trim();
+  const settings = settingsSent(model.hasText ? plan : { ...plan, encoders: null });
+  // classes are captions then: what was typed for a head waits for when there is one
+  if (model.hasText && trainsText(plan.method, plan.encoders)) delete settings.headLr;
   return {
     datasetId: dataset.id,
     model: { id: model.id },
     method: plan.method,
     shots: plan.shots,
     seed: plan.seed,
-    settings: settingsSent(model.hasText ? plan : { ...plan, encoders: null }),
+    settings,
     ...(model.hasText ? usable(plan) : {}),
     control: control ? { datasetId: control.id, labels: controlLabels(plan, control) } : null,
     keepLeaks: plan.keepLeaks,
@@ -224,11 +227,15 @@ export function paramsOf(
 }
 
 /** Whether the text side is trained too, against the captions. */
-export const trainsText = ({ method, settings }: Pick<Params<'finetune.forecast'>, 'method' | 'settings'>): boolean =>
-  method === 'flyp' || (method === 'lora' && settings?.encoders !== 'vision');
+export const trainsText = (method: FinetuneMethodId, encoders: Encoders | null = null): boolean =>
+  method === 'flyp' || (method === 'lora' && encoders !== 'vision');
 
 /** What the cost depends on: name, seed and control set change no step, captions only where images are trained against them. */
 export const costParams = (params: Params<'finetune.start'>): Params<'finetune.forecast'> => {
   const { name: _name, control: _control, templates, classNames, ...rest } = params;
-  return { ...rest, ...(trainsText(params) ? { templates, classNames } : {}), seed: 0 };
+  return {
+    ...rest,
+    ...(trainsText(params.method, params.settings?.encoders) ? { templates, classNames } : {}),
+    seed: 0,
+  };
 };

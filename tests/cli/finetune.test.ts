@@ -79,7 +79,8 @@ test('trains, prints the report alone, and writes a model that every command rea
 
 test('in words says the accuracy, the probe beside it, and what was saved', async () => {
   const out = at('models', 'half');
-  const args = ['--method', 'lora', '--targets', 'q,v', '--rank', '2', '--shots', 'all', '--wise', '0.5', '--out', out];
+  const lora = ['--method', 'lora', '--targets', 'q,v', '--rank', '2', '--encoders', 'vision'];
+  const args = [...lora, '--shots', 'all', '--wise', '0.5', '--out', out];
   const { code, stdout, stderr } = await lab(dir, 'finetune', at('shapes'), '--model', CLIP, ...QUICK, ...args);
   expect(stderr).not.toMatch(/\n\s+at /);
   expect(code).toBe(0);

@@ -111,8 +111,11 @@ export function resolveSettings(
   const micro = fixed ?? Math.min(asked.microBatch ?? atOnce, batch);
   if (method === 'flyp') checkContrastive(batch, micro);
   const kept = Object.keys(own);
-  const applies = ([name, value]: [string, unknown]) =>
-    name === 'recompute' ? value === true : !OF_ONE_METHOD.includes(name) || kept.includes(name);
+  const applies = ([name, value]: [string, unknown]) => {
+    if (name === 'recompute') return value === true;
+    if (name === 'headLr') return !textToo;
+    return !OF_ONE_METHOD.includes(name) || kept.includes(name);
+  };
   // a micro-batch divides the batch
   const divisor = Array.from({ length: micro }, (_, i) => micro - i).find((n) => batch % n === 0)!;
   return {

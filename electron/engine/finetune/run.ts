@@ -122,7 +122,7 @@ export function classifierSpec(input: RunInput): ClassifierSpec {
     mode: modeOf(input.method, input.settings),
     seed: input.seed,
     blockRate: input.settings.blockRate,
-    headRate: input.settings.headLr / input.settings.lr,
+    headRate: (input.settings.headLr ?? input.settings.lr) / input.settings.lr,
     recompute: input.settings.recompute ?? false,
   };
 }

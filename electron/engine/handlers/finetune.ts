@@ -39,7 +39,7 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
     'finetune.get': ({ id }) => loadRun(db, id),
     'finetune.settings': async (params) => settingsOf(engine, (await check(engine, params)).dataset, params),
     'finetune.forecast': async (params) => {
-      await check(engine, params);
+      await settingsOf(engine, (await check(engine, params)).dataset, params);
       return forecastRun(engine, params);
     },
     'finetune.stop': ({ id }) => {
@@ -64,15 +64,22 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
   };
 }
 
+/** Throws `bad-request` for settings that do not go together, or would do nothing. */
 async function settingsOf(engine: Engine, dataset: Dataset, params: FinetuneParams): Promise<ResolvedSettings> {
   const { folder } = await engine.models.folder(params.model.id);
-  return resolveSettings(params.method, params.settings, {
+  const settings = resolveSettings(params.method, params.settings, {
     family: familyOf(folder),
     items: usable(dataset, params.shots),
     classes: dataset.classes.length,
     fixed: fixedBatchOf(folder),
     captions: takesCaptions(folder, params.model.output),
   });
+  if (params.settings.headLr !== undefined && settings.headLr === undefined)
+    throw new LabError(
+      'bad-request',
+      `Classes are told apart by their captions here, so that there is no head. Leave the head’s learning rate out${params.method === 'lora' ? ', or train the vision encoder alone' : ''}.`,
+    );
+  return settings;
 }
 
 /** What is refused now rather than in the queue. Throws an error that names the thing and the way out. */

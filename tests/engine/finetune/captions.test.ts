@@ -123,6 +123,16 @@ describe('LoRA’s settings', () => {
     expect(() => resolveSettings('lora', { stepsPerShot: 500, epochs: 3 }, of)).toThrow(/Give one of them/);
   });
 
+  test('a head’s learning rate is refused where there is no head', async () => {
+    const { headLr } = resolveSettings('lora', {}, of);
+    expect(headLr).toBeUndefined();
+    expect(resolveSettings('lora', { encoders: 'vision' }, of).headLr).toBe(1e-4);
+    const asked = { datasetId: looks, ...LORA, settings: { ...LORA.settings, headLr: 1e-3 } };
+    await expect(lab.report(asked)).rejects.toThrow(
+      /so that there is no head. Leave the head’s learning rate out, or train the vision encoder alone/,
+    );
+  });
+
   test('both encoders are refused where there are not two, with the way out', async () => {
     const asked = { datasetId: looks, ...LORA, settings: { ...LORA.settings, encoders: 'both' as const } };
     await expect(lab.report({ ...asked, model: { id: 'tiny-resnet' } })).rejects.toThrow(

@@ -63,7 +63,7 @@ export type TrainLab = {
   close(): Promise<void>;
 };
 
-export const SMALL: FinetuneParams['settings'] = { epochs: 2, batch: 8, lr: 1e-3, headLr: 1e-2 };
+export const SMALL: FinetuneParams['settings'] = { epochs: 2, batch: 8, lr: 1e-3 };
 
 /** `dir`: an earlier lab's, to go on with its data. */
 export async function openLab({

@@ -121,6 +121,15 @@ describe('what is sent', () => {
     expect(costParams(paramsOf({ ...worded, method: 'flyp' }, flowers, clip, undefined))).toMatchObject(own);
   });
 
+  test('a head’s learning rate is sent where there is a head', () => {
+    const sent = (more: Partial<Plan>, model = clip) =>
+      paramsOf(plan({ method: 'lora', typed: { headLr: '1e-3' }, ...more }), flowers, model, undefined).settings;
+    expect(sent({})).toEqual({});
+    expect(sent({ encoders: 'vision' })).toEqual({ headLr: 1e-3, encoders: 'vision' });
+    expect(sent({ encoders: 'both' }, net), 'without a text side there is nothing to choose').toEqual({ headLr: 1e-3 });
+    expect(sent({ method: 'flyp' })).toEqual({});
+    expect(sent({ method: 'fine-tune' })).toEqual({ headLr: 1e-3 });
+  });
   test('an offer is taken as if it had been typed', () => {
     const again = { ...plan(), ...withOffer(plan(), { settings: { microBatch: 16, recompute: true } }) };
     expect(settingsSent(again)).toEqual({ microBatch: 16, recompute: true });
