@@ -167,6 +167,10 @@ test('a run is cancelled and goes on by key, and the focus stays in its line', a
 test('a comparison outlives its dataset: numbers stay, pictures that are gone say so', async ({ lab }) => {
   await compareDrawn(lab, 1);
   const compare = compareScreen(lab.page);
+  await compare.table.getByRole('button', { name: /^k-NN, 1 label per class/ }).click();
+  // a thumbnail is there to be cleared once it has been seen
+  const picture = compare.wrong.first().locator('img');
+  await expect.poll(() => picture.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBeGreaterThan(0);
   await frame(lab.page).goTo('Settings');
   await lab.page.getByRole('button', { name: 'Delete drawn' }).click();
   await lab.page.getByRole('dialog').getByRole('button', { name: 'Take it off the list' }).click();
