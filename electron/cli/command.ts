@@ -91,6 +91,7 @@ export const list = (given: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
+/** For commands without positionals. */
 export function none(positionals: string[], command: string): void {
   if (positionals.length > 0)
     throw new UsageError(

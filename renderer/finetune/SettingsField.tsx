@@ -84,33 +84,27 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
           </Labelled>
         )}
         {plan.method === 'lora' && hasText && (
-          <Labelled label="Encoders" hint="CLIP-LoRA goes on both">
-            <Select<Encoders | 'own'>
-              label="Encoders"
-              value={plan.encoders ?? 'own'}
-              options={[
-                { value: 'own', label: own.encoders ? ENCODER_NAMES[own.encoders] : 'its own', note: 'its own' },
-                ...ENCODER_OPTIONS,
-              ]}
-              onValue={(value) => onChange({ encoders: value === 'own' ? null : value })}
-            />
-          </Labelled>
+          <OwnOr<Encoders>
+            label="Encoders"
+            hint="CLIP-LoRA goes on both"
+            value={plan.encoders}
+            own={own.encoders && ENCODER_NAMES[own.encoders]}
+            options={ENCODER_OPTIONS}
+            onValue={(encoders) => onChange({ encoders })}
+          />
         )}
       </div>
       <Fold summary="More settings" filled={filled}>
         <div className="settings-grid">
           {more.map(field)}
-          <Labelled label="Augmentation" hint="Of the training images">
-            <Select<Augmentation | 'own'>
-              label="Augmentation"
-              value={plan.augment ?? 'own'}
-              options={[
-                { value: 'own', label: own.augment ? AUGMENT_NAMES[own.augment] : 'its own', note: 'its own' },
-                ...AUGMENT_OPTIONS,
-              ]}
-              onValue={(value) => onChange({ augment: value === 'own' ? null : value })}
-            />
-          </Labelled>
+          <OwnOr<Augmentation>
+            label="Augmentation"
+            hint="Of the training images"
+            value={plan.augment}
+            own={own.augment && AUGMENT_NAMES[own.augment]}
+            options={AUGMENT_OPTIONS}
+            onValue={(augment) => onChange({ augment })}
+          />
         </div>
         <CheckField checked={plan.recompute} onChecked={(recompute) => onChange({ recompute })}>
           Work activations out again on the way back: less memory, about a third more time
@@ -118,6 +112,31 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
         <MachineAndLeaks plan={plan} onChange={onChange} dataset={dataset} />
       </Fold>
     </section>
+  );
+}
+
+type OwnOrProps<T extends string> = {
+  label: string;
+  hint: string;
+  /** Null: the method's own. */
+  value: T | null;
+  /** What the method's own is called, once it is known. */
+  own: string | undefined;
+  options: { value: T; label: string; note?: string }[];
+  onValue(value: T | null): void;
+};
+
+/** A choice whose first entry is the method's own. */
+function OwnOr<T extends string>({ label, hint, value, own = 'its own', options, onValue }: OwnOrProps<T>) {
+  return (
+    <Labelled label={label} hint={hint}>
+      <Select<T | 'own'>
+        label={label}
+        value={value ?? 'own'}
+        options={[{ value: 'own', label: own, note: 'its own' }, ...options]}
+        onValue={(next) => onValue(next === 'own' ? null : next)}
+      />
+    </Labelled>
   );
 }
 

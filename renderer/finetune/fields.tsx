@@ -7,7 +7,7 @@ import { bytes } from '../ui/format.ts';
 import { MethodChip } from '../ui/MethodChip.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
-import { defaultName, methodsFor, type Plan } from './plan.ts';
+import { defaultName, methodsFor, type Plan, trainsText } from './plan.ts';
 
 type FieldProps = { plan: Plan; onChange(part: Partial<Plan>): void };
 
@@ -92,7 +92,7 @@ export function ShotsField({ plan, onChange }: FieldProps) {
 
 /** What captions are to a method beside the zero-shot figure, which every run is weighed against. */
 const captionsAre = ({ method, encoders }: Plan): string => {
-  if (method === 'lora' && encoders !== 'vision')
+  if (method === 'lora' && trainsText(method, encoders))
     return 'Images are told apart by these captions, one of each class drawn for a step: the text side is trained too.';
   if (method === 'flyp') return 'Images are trained against these captions, one drawn for each image of a step.';
   if (method === 'lp-ft')

@@ -23,8 +23,7 @@ export async function captionsOf(
   const against = againstOf(method, settings);
   if (!against) return null;
   const { text } = folder;
-  if (!text || !embedder.tokens)
-    throw withoutCaptions({ name, folder, embedder }, against === 'classes' ? ON_BOTH : undefined);
+  if (!text || !embedder.tokens) throw withoutCaptions({ name, folder, embedder }, NEED[against]);
   const captions = [own, control].flatMap(
     (set) => set?.names.flatMap((className) => captionsFor(set.templates, className)) ?? [],
   );
@@ -46,13 +45,16 @@ export async function captionsOf(
   };
 }
 
-/** LoRA's need of captions. */
-export const ON_BOTH = 'LoRA on both encoders tells images apart by captions';
+/** What a run that trains the text tower does with captions. */
+export const NEED: Record<CaptionSpec['against'], string> = {
+  batch: 'FLYP trains images against captions',
+  classes: 'LoRA on both encoders tells images apart by captions',
+};
 
 /** Why what needs captions cannot go with a model (or this output of it), and the way out. */
 export function withoutCaptions(
   { name, folder, embedder }: Pick<Backbone, 'name' | 'folder' | 'embedder'>,
-  need = 'FLYP trains images against captions',
+  need: string,
 ): LabError {
   const reason = folder.text
     ? `${embedder.output} of ${name} is not in one space with them. Choose the output ${folder.text.shared}.`

@@ -9,18 +9,9 @@ import { getDataset } from '../datasets/store.ts';
 import { type Batch, createBatches } from './batches.ts';
 import { captionsOf } from './captions.ts';
 import { MOST_ITEMS } from './generality.ts';
-import { isTrained, resolveSettings } from './recipes.ts';
+import { isTrained } from './recipes.ts';
 import { classifierSpec, keepsPrefix, microBatches, type RunInput, trainerOptions } from './run.ts';
-import {
-  type Backbone,
-  drawRow,
-  familyOf,
-  fixedBatchOf,
-  openBackbone,
-  runInput,
-  settingsFor,
-  wordsOf,
-} from './setup.ts';
+import { type Backbone, drawRow, openBackbone, runInput, settingsFor, wordsOf } from './setup.ts';
 import { type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 import { WISE_ALPHAS } from './wise.ts';
 
@@ -218,16 +209,11 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: Room):
   const { folder } = input.model;
   /** Bytes of memory it takes; null where it does not fit. */
   const fitting = async (other: FinetuneMethodId, asked: FinetuneSettings): Promise<number | null> => {
-    const settings = resolveSettings(
-      other,
-      { batch, ...asked },
-      {
-        family: familyOf(folder),
-        items: input.train.length,
-        classes: input.classes.length,
-        fixed: fixedBatchOf(folder),
-        captions: input.captions != null,
-      },
+    const { encoders } = input.settings;
+    const settings = settingsFor(
+      { backbone: input.model, classes: input.classes },
+      { method: other, settings: { batch, encoders, ...asked } },
+      input.train.length,
     );
     const thread = startTrainThread();
     try {
@@ -260,8 +246,7 @@ async function offersFor(method: FinetuneMethodId, input: RunInput, room: Room):
     offers.push({ label: method === 'flyp' ? `batches of ${n}` : once, settings, memoryBytes });
     break;
   }
-  const [own] = offers.filter(({ settings }) => settings.microBatch);
-  if (!own && input.settings.encoders === 'both') {
+  if (offers.length === 0 && input.settings.encoders === 'both') {
     const settings = { encoders: 'vision' as const };
     const memoryBytes = await fitting(method, settings);
     if (memoryBytes !== null) offers.push({ label: 'LoRA on the vision encoder alone', settings, memoryBytes });

@@ -128,7 +128,7 @@ export function resolveSettings(
 /** What the text tower is trained with, where it is: FLYP, and LoRA on both encoders (`CaptionSpec.against`). */
 export const againstOf = (
   method: FinetuneMethodId,
-  { encoders }: Pick<ResolvedSettings, 'encoders'>,
+  { encoders }: Pick<FinetuneSettings, 'encoders'>,
 ): CaptionSpec['against'] | null => {
   if (method === 'flyp') return 'batch';
   return method === 'lora' && encoders === 'both' ? 'classes' : null;
@@ -167,15 +167,16 @@ export function modeOf(method: FinetuneMethodId, settings: ResolvedSettings): Mo
 }
 
 /** The part of the peak rate that a run ends at; CLIP-LoRA goes from 2e-4 down to 1e-6. */
-export const lastRate = (method: FinetuneMethodId): number => (method === 'lora' ? 0.005 : 0.01);
+const lastRate = (method: FinetuneMethodId): number => (method === 'lora' ? 0.005 : 0.01);
 
-/** Cosine with a linear rise: `step` from 0 of `steps`, down to `last` of the peak. */
+/** Cosine with a linear rise: `step` from 0 of `steps`. */
 export function rateAt(
   step: number,
   steps: number,
   { lr, warmup }: Pick<ResolvedSettings, 'lr' | 'warmup'>,
-  last = 0.01,
+  method: FinetuneMethodId,
 ): number {
+  const last = lastRate(method);
   const rise = Math.floor(warmup * steps);
   if (step < rise) return (lr * (step + 1)) / (rise + 1);
   const part = (step - rise) / Math.max(1, steps - rise);

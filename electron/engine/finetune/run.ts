@@ -14,7 +14,7 @@ import type { RowKeys } from '../training/prefix-cache.ts';
 import { createBatches } from './batches.ts';
 import { againstCaptions, captionOfEach } from './captions.ts';
 import { filesOf, judge, plainForward, type Rows, remember } from './judge.ts';
-import { againstOf, lastRate, modeOf, rateAt } from './recipes.ts';
+import { againstOf, modeOf, rateAt } from './recipes.ts';
 import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
 export type RunInput = {
@@ -188,7 +188,6 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
   const plain = plainForward(thread, images, input, hooks.signal, known);
   const live = settings.ema > 0 ? 'average' : 'weights';
   const steps = settings.epochs * Math.ceil(input.train.length / settings.batch);
-  const last = lastRate(input.method);
   const checkpoint = path.join(input.folder, CHECKPOINT);
   const bestFile = path.join(input.folder, BEST);
   const key = keyOf(input);
@@ -231,7 +230,7 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
       trainLoss: at.lossSum / Math.max(1, at.batch),
       valAccuracy: judged?.accuracy ?? null,
       valLoss: judged?.loss ?? null,
-      lr: rateAt(at.step - 1, steps, settings, last),
+      lr: rateAt(at.step - 1, steps, settings, input.method),
       imagesPerSecond: seen / seconds,
     };
     at.epochs.push(row);
@@ -308,7 +307,7 @@ function stepper(
       for await (const next of batches.epoch(at.epoch, at.batch)) {
         hooks.signal.throwIfAborted();
         for (const { index, reason } of next.failures) await failed(input.files[items[index]!]!, reason);
-        const lr = rateAt(at.step, steps, settings, lastRate(input.method));
+        const lr = rateAt(at.step, steps, settings, input.method);
         const parts = microBatches(input, next, at.step);
         const result = await thread.ask({ kind: 'step', batches: parts, lr, clip: settings.clip });
         remember(known, next.keys, result.kept);

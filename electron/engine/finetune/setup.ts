@@ -17,7 +17,7 @@ import { classTextFeatures } from '../models/text-features.ts';
 import type { LogisticFit } from '../numeric/logistic.ts';
 import { gatherRows, normaliseRows } from '../numeric/matrix.ts';
 import type { Head } from '../training/classifier.ts';
-import { withoutCaptions } from './captions.ts';
+import { NEED, withoutCaptions } from './captions.ts';
 import { type Family, resolveSettings } from './recipes.ts';
 import type { RunInput } from './run.ts';
 
@@ -26,7 +26,6 @@ export type Backbone = {
   folder: ModelFolder;
   output: FeatureOutput;
   embedder: Embedder;
-  family: Family;
 };
 
 /** What can be known without training; shared by the runs of a comparison. */
@@ -61,17 +60,17 @@ export async function openBackbone(
   const output = folder.vision?.outputs.find((one) => one.id === embedder.output);
   if (!folder.vision || !output)
     throw new LabError('unsupported', `${info.name} takes no images, so there is nothing to fine-tune on them.`);
-  return { name: info.name, folder, output, embedder, family: familyOf(folder) };
+  return { name: info.name, folder, output, embedder };
 }
 
 /** By what the config says; convolutions take larger learning rates. */
-export const familyOf = ({ modelType }: ModelFolder): Family =>
+const familyOf = ({ modelType }: ModelFolder): Family =>
   /resnet|mobilenet|efficientnet|convnext|regnet|densenet|vgg|mnasnet|shufflenet|inception|cnn/i.test(modelType)
     ? 'convolution'
     : 'transformer';
 
 /** Images the model takes at once, where its file says so. */
-export const fixedBatchOf = ({ vision }: Pick<ModelFolder, 'vision'>): number | null => {
+const fixedBatchOf = ({ vision }: Pick<ModelFolder, 'vision'>): number | null => {
   const size = vision?.pixels.shape[0];
   return typeof size === 'number' && size > 0 ? size : null;
 };
@@ -163,7 +162,7 @@ export function initialHead(
   probeFor: () => LogisticFit,
 ): { head: Head; from: 'zero-shot' | 'probe' } {
   const classes = ground.classes.length;
-  if (method === 'flyp' && !ground.text) throw withoutCaptions(ground.backbone);
+  if (method === 'flyp' && !ground.text) throw withoutCaptions(ground.backbone, NEED.batch);
   if (ground.text && method !== 'lp-ft')
     return {
       from: 'zero-shot',
@@ -182,22 +181,21 @@ export function initialHead(
   };
 }
 
-/** Whether the feature (left out: the model's own) shares a space with captions. */
-export const takesCaptions = ({ text, vision }: ModelFolder, output?: string): boolean =>
-  text !== null && text.shared === (output ?? vision?.outputs[0]?.id);
-
-/** `items`: how many the run trains on. */
+/** `output`: the feature, where it is not the model's own. `items`: how many the run trains on. */
 export const settingsFor = (
-  { backbone: { family, folder, output }, classes }: Pick<Ground, 'backbone' | 'classes'>,
+  {
+    backbone: { folder, output },
+    classes,
+  }: { backbone: { folder: ModelFolder; output: { id: string } | undefined }; classes: readonly unknown[] },
   { method, settings }: Pick<FinetuneParams, 'method' | 'settings'>,
   items: number,
 ): ResolvedSettings =>
   resolveSettings(method, settings, {
-    family,
+    family: familyOf(folder),
     items,
     classes: classes.length,
     fixed: fixedBatchOf(folder),
-    captions: takesCaptions(folder, output.id),
+    captions: folder.text !== null && folder.text.shared === (output ?? folder.vision?.outputs[0])?.id,
   });
 
 const threadsOf = (engine: Engine, asked: number | undefined): number =>

@@ -4,11 +4,11 @@ import type { FinetuneMethodId, FinetuneParams, ResolvedSettings } from '../../.
 import type { Engine } from '../context.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { getDataset } from '../datasets/store.ts';
-import { ON_BOTH } from '../finetune/captions.ts';
+import { NEED } from '../finetune/captions.ts';
 import { forecastRun } from '../finetune/forecast.ts';
-import { resolveSettings } from '../finetune/recipes.ts';
+import { againstOf } from '../finetune/recipes.ts';
 import { saveModel } from '../finetune/save.ts';
-import { familyOf, fixedBatchOf, takesCaptions } from '../finetune/setup.ts';
+import { settingsFor } from '../finetune/setup.ts';
 import { deleteRun, insertRun, listRuns, loadRun } from '../finetune/store.ts';
 import { requestStop } from '../jobs/finetune.ts';
 
@@ -67,13 +67,9 @@ export function finetuneHandlers(engine: Engine): Pick<Handlers, FinetuneCalls> 
 /** Throws `bad-request` for settings that do not go together, or would do nothing. */
 async function settingsOf(engine: Engine, dataset: Dataset, params: FinetuneParams): Promise<ResolvedSettings> {
   const { folder } = await engine.models.folder(params.model.id);
-  const settings = resolveSettings(params.method, params.settings, {
-    family: familyOf(folder),
-    items: usable(dataset, params.shots),
-    classes: dataset.classes.length,
-    fixed: fixedBatchOf(folder),
-    captions: takesCaptions(folder, params.model.output),
-  });
+  const { output } = params.model;
+  const backbone = { folder, output: output === undefined ? undefined : { id: output } };
+  const settings = settingsFor({ backbone, classes: dataset.classes }, params, usable(dataset, params.shots));
   if (params.settings.headLr !== undefined && settings.headLr === undefined)
     throw new LabError(
       'bad-request',
@@ -104,9 +100,8 @@ async function usableDataset(engine: Engine, id: number): Promise<Dataset> {
   return getDataset(engine.db, id);
 }
 
-/** Those that begin from, or train against, captions. */
-const WITH_CAPTIONS: Partial<Record<FinetuneMethodId, string>> = {
-  flyp: 'FLYP trains images against captions',
+/** Those that begin from captions. */
+const FROM_CAPTIONS: Partial<Record<FinetuneMethodId, string>> = {
   'zs-probe': 'ZS-LP begins from the captions’ weights',
   clap: 'CLAP begins from the captions’ weights',
 };
@@ -121,7 +116,8 @@ function checkModel(model: ModelInfo, { method, settings }: Pick<FinetuneParams,
     );
   if (model.family === 'text')
     throw new LabError('unsupported', `${model.name} takes no images, so there is nothing to fine-tune on them.`);
-  const need = WITH_CAPTIONS[method] ?? (method === 'lora' && settings.encoders === 'both' ? ON_BOTH : undefined);
+  const against = againstOf(method, settings);
+  const need = against ? NEED[against] : FROM_CAPTIONS[method];
   if (need && !model.hasText)
     throw new LabError(
       'unsupported',

@@ -11,6 +11,7 @@ import type { Drawn } from '../datasets/drawn.ts';
 import { ensureOnline } from '../datasets/roots.ts';
 import { captionsOf } from '../finetune/captions.ts';
 import { memoryProblem } from '../finetune/forecast.ts';
+import { againstOf } from '../finetune/recipes.ts';
 import { train } from '../finetune/run.ts';
 import {
   type Ground,
@@ -41,15 +42,16 @@ export function planTrained({ params, drawn, models, labels, split }: Data): Tra
   if (asked.length === 0) return { rows, omitted };
   const plan = planDraw({ classes: drawn.classes, labels, split, shots: params.shots });
   omitted.push(...plan.omitted);
+  const whyNot = (method: TrainedMethodId, model: GridModel): string | null => {
+    if (model.id === 'hog') return 'hog is computed, not learnt: it has no weights to train.';
+    const against = model.text ? null : againstOf(method, params.training);
+    if (against === 'batch') return `${model.id} has no text side, which FLYP trains with.`;
+    if (against === 'classes')
+      return `${model.id} has no text side, so LoRA cannot go on both encoders. Leave the encoders to the method.`;
+    return null;
+  };
   const applies = (method: TrainedMethodId, model: GridModel): boolean => {
-    const reason =
-      model.id === 'hog'
-        ? 'hog is computed, not learnt: it has no weights to train.'
-        : method === 'flyp' && !model.text
-          ? `${model.id} has no text side, which FLYP trains with.`
-          : method === 'lora' && params.training.encoders === 'both' && !model.text
-            ? `${model.id} has no text side, so LoRA cannot go on both encoders. Leave the encoders to the method.`
-            : null;
+    const reason = whyNot(method, model);
     if (reason) omitted.push({ method, model: model.id, reason });
     return reason === null;
   };

@@ -15,7 +15,7 @@ import {
 import type { Graph, Value } from './graph.ts';
 import { joinGraph } from './join.ts';
 import { type Adapter, type Noise, noiseFeeds } from './lora.ts';
-import { contrastive, crossEntropy, type Loss, unitRows } from './losses.ts';
+import { contrastive, cosines, crossEntropy, type Loss } from './losses.ts';
 import { planTraining, type TrainedTensor } from './plan.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { TrainingError } from './rule.ts';
@@ -87,8 +87,7 @@ export async function buildCaptionClassifier(spec: ClassifierSpec): Promise<Clas
   const loss = (graph: Graph): Loss => {
     const targets = graph.input(TARGETS, [batch, rows]);
     if (isContrast) return contrastive(graph, feature, caption, graph.input(LOG_SCALE, []), targets);
-    const cosines = graph.matmul(unitRows(graph, feature), graph.swapLast(unitRows(graph, caption)));
-    return crossEntropy(graph, graph.scale(cosines, scale), targets);
+    return crossEntropy(graph, graph.scale(cosines(graph, feature, caption), scale), targets);
   };
   const inputs = g.inputs.flatMap((value) => {
     const part = value.name.startsWith(prefix) ? value.name.slice(prefix.length) : '';

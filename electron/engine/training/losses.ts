@@ -36,9 +36,10 @@ export function tokenCrossEntropy(g: Graph, logits: Value, ids: Value, weights: 
   return { value, seeds: new Map([[logits.name, seed]]) };
 }
 
-/** Rows of length 1. */
-export const unitRows = (g: Graph, x: Value): Value =>
-  g.div(x, g.emit('Sqrt', [g.sum(g.mul(x, x), [x.shape.length - 1])]));
+const unit = (g: Graph, x: Value): Value => g.div(x, g.emit('Sqrt', [g.sum(g.mul(x, x), [x.shape.length - 1])]));
+
+/** Of every row of x [n, d] with every row of y [m, d]: [n, m]. */
+export const cosines = (g: Graph, x: Value, y: Value): Value => g.matmul(unit(g, x), g.swapLast(unit(g, y)));
 
 /**
  * CLIP's symmetric contrastive loss (Radford et al. 2021, figure 3): image and text features [B, d], not normalised; logScale
@@ -48,8 +49,7 @@ export const unitRows = (g: Graph, x: Value): Value =>
 export function contrastive(g: Graph, image: Value, text: Value, logScale: Value, same?: Value): Loss {
   const [batch] = image.shape as [number, number];
   const pairs = same ?? g.constant(eye(batch), [batch, batch]);
-  const cosine = g.matmul(unitRows(g, image), g.swapLast(unitRows(g, text)));
-  const logits = g.mul(cosine, g.emit('Exp', [logScale]));
+  const logits = g.mul(cosines(g, image, text), g.emit('Exp', [logScale]));
   const side = (z: Value, target: Value) => total(g, g.mul(g.emit('LogSoftmax', [z], { axis: -1 }), target));
   const both = g.add(side(logits, pairs), side(g.swapLast(logits), pairs));
   const value = g.scale(both, -0.5 / batch);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { againstCaptions, captionOfEach } from '../../../electron/engine/finetune/captions.ts';
-import { lastRate, rateAt, resolveSettings } from '../../../electron/engine/finetune/recipes.ts';
+import { rateAt, resolveSettings } from '../../../electron/engine/finetune/recipes.ts';
 import { readModelFolder } from '../../../electron/engine/models/folder.ts';
 import { classTextFeatures } from '../../../electron/engine/models/text-features.ts';
 import { readSafetensors } from '../../../electron/engine/training/safetensors.ts';
@@ -109,8 +109,8 @@ describe('LoRA’s settings', () => {
       microBatch: 32,
       warmup: 0,
     });
-    expect(rateAt(0, 100, own, lastRate('lora'))).toBe(2e-4);
-    expect(rateAt(100, 100, own, lastRate('lora'))).toBeCloseTo(1e-6, 12);
+    expect(rateAt(0, 100, own, 'lora')).toBe(2e-4);
+    expect(rateAt(100, 100, own, 'lora')).toBeCloseTo(1e-6, 12);
     expect(resolveSettings('lora', {}, { ...of, captions: false }).encoders).toBe('vision');
     expect(resolveSettings('lora', { encoders: 'vision' }, of).encoders).toBe('vision');
     expect(resolveSettings('fine-tune', {}, of).encoders).toBeUndefined();
