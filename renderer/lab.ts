@@ -53,17 +53,19 @@ function engine(): Promise<Client> {
 /** What a call changes that no event tells of. */
 const CHANGES: Partial<Record<CallName, CallName[]>> = {
   'job.delete': ['job.list', 'compare.list'],
+  'compare.start': ['compare.list'],
   'compare.delete': ['compare.list', 'job.list'],
+  'finetune.start': ['finetune.list'],
   'finetune.delete': ['finetune.list'],
   'cache.clear': ['cache.list', 'embed.forecast'],
   'settings.set': ['settings.get', 'app.info'],
   'dataset.delete': ['dataset.list'],
 };
 
-/** Asks the engine once. */
+/** Asks the engine once. What the call changed is read again before it is over, so that a screen never goes on with the list before. */
 export async function call<C extends CallName>(name: C, params: Params<C>): Promise<Result<C>> {
   const result = await (await engine()).call(name, params);
-  for (const changed of CHANGES[name] ?? []) refetch(changed, null);
+  await Promise.all((CHANGES[name] ?? []).map((changed) => refetch(changed, null)));
   return result;
 }
 
@@ -191,7 +193,7 @@ function invalidate(name: CallName, id: number | null): void {
     pending.again = true;
     return;
   }
-  refetch(name, id);
+  void refetch(name, id);
   const wait = {
     again: false,
     timer: setTimeout(() => {
@@ -202,9 +204,9 @@ function invalidate(name: CallName, id: number | null): void {
   due.set(key, wait);
 }
 
-function refetch(name: CallName, id: number | null): void {
+function refetch(name: CallName, id: number | null): Promise<void> {
   const concerns = (params: unknown) => id === null || (params as { id?: number } | undefined)?.id === id;
-  void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === name && concerns(queryKey[1]) });
+  return queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] === name && concerns(queryKey[1]) });
 }
 
 function hear(event: EventName, payload: unknown): void {
@@ -304,7 +306,7 @@ function hearJob(job: Job): void {
   const before = queries.getQueryData<Job[]>(JOBS);
   const known = before?.find((each) => each.id === job.id);
   if (before) queries.setQueryData<Job[]>(JOBS, withJob(before, job));
-  else refetch('job.list', null);
+  else void refetch('job.list', null);
   queries.setQueryData(['job.get', { id: job.id }], job);
   const said = SAID[job.status];
   if (said && known?.status !== job.status)

@@ -3,6 +3,7 @@ import { useCall } from '../lab.ts';
 import { ErrorNote } from '../ui/controls.tsx';
 import { FirstSteps } from '../ui/FirstSteps.tsx';
 import { stay, useParams } from '../ui/navigation.ts';
+import { shownRun } from '../ui/RunList.tsx';
 import { Screen } from '../ui/Screen.tsx';
 import { NewComparison } from './NewComparison.tsx';
 import { RunView } from './RunView.tsx';
@@ -13,13 +14,13 @@ export function CompareScreen() {
   const list = useCall('compare.list', {});
   if (params.fresh) return <NewComparison />;
   const runs = list.data;
-  const info = runs?.find((run) => run.id === params.comparisonId) ?? runs?.[0];
-  if (runs && info) return <RunView key={info.id} info={info} runs={runs} />;
+  const info = shownRun(list, params.comparisonId);
+  if (runs && info && info !== 'coming') return <RunView key={info.id} info={info} runs={runs} />;
   const start = { label: 'New comparison', keys: 'N', primary: true, run: () => stay('compare', { fresh: true }) };
   return (
     <Screen label="Compare" crumbs={[]} actions={[start]}>
       <ErrorNote error={list.error} retry={() => void list.refetch()} />
-      {runs && <FirstSteps />}
+      {runs && !info && <FirstSteps />}
     </Screen>
   );
 }

@@ -4,6 +4,7 @@ import { trainable } from '../ui/applies.ts';
 import { Button, Empty, ErrorNote } from '../ui/controls.tsx';
 import { ImportFirst } from '../ui/ImportFirst.tsx';
 import { go, stay, useParams } from '../ui/navigation.ts';
+import { shownRun } from '../ui/RunList.tsx';
 import { Screen } from '../ui/Screen.tsx';
 import { NewRun } from './NewRun.tsx';
 import { RunView } from './RunView.tsx';
@@ -13,10 +14,10 @@ export function FinetuneScreen() {
   const params = useParams('finetune');
   const list = useCall('finetune.list', {});
   const runs = list.data;
-  const info = runs?.find((run) => run.id === params.finetuneId) ?? runs?.[0];
+  const info = shownRun(list, params.finetuneId);
   if (params.fresh) return <NewRun />;
-  if (runs && info) return <RunView key={info.id} info={info} runs={runs} />;
-  return <Beginning error={list.error} known={runs !== undefined} />;
+  if (runs && info && info !== 'coming') return <RunView key={info.id} info={info} runs={runs} />;
+  return <Beginning error={list.error} known={runs !== undefined && !info} />;
 }
 
 /** What will be here, and the one next step: images, a model, or the form. */

@@ -24,6 +24,16 @@ type Props<R> = {
   loses(run: R): string;
 };
 
+/** The run asked for, or the newest where none was, or where it is gone; 'coming' while the list that will have it is read. */
+export function shownRun<R extends { id: number }>(
+  { data, isFetching }: { data: R[] | undefined; isFetching: boolean },
+  id: number | undefined,
+): R | 'coming' | undefined {
+  const asked = data?.find((run) => run.id === id);
+  if (!asked && id !== undefined && isFetching) return 'coming';
+  return asked ?? data?.[0];
+}
+
 export function RunList<R extends { id: number }>(props: Props<R>) {
   const { label, runs, shown, onOpen, isActive, lines, below, loses } = props;
   const [asking, setAsking] = useState<R | null>(null);

@@ -51,10 +51,11 @@ const isGone = (element: Focusable): boolean => !element.isConnected || element.
 
 const vanished = (): HTMLElement | null => (last && isGone(last.element) ? successor(last) : null);
 
+const isNobody = (at: Element | null): at is null => at === null || at === document.body;
+
 /** Gives the focus to the screen when nobody has it. */
 export function rescueFocus(): void {
-  const at = document.activeElement;
-  if ((at && at !== document.body) || !document.hasFocus()) return;
+  if (!isNobody(document.activeElement) || !document.hasFocus()) return;
   const next = vanished();
   // Shown, though the button that vanished may have been pressed with the mouse: it is elsewhere now.
   if (next) next.focus({ preventScroll: true, focusVisible: true } as FocusOptions);
@@ -71,7 +72,10 @@ export function focusBefore(): HTMLElement | boolean {
   if (!(to instanceof HTMLElement)) return true;
   // What the Tab key does not reach, such as a screen, would hand the focus to the first control in it, whose hint opens.
   if (to.tabIndex >= 0) return to;
-  setTimeout(() => to.isConnected && to.focus({ preventScroll: true }));
+  setTimeout(() => {
+    const at = document.activeElement;
+    if (isNobody(at) || at.closest(OVER)) to.focus({ preventScroll: true }); // or it went somewhere in the meantime, and stays
+  });
   return false;
 }
 
