@@ -4,6 +4,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workerPool } from '../workers/pool.ts';
 import type { Base, View } from './augment.ts';
+import type { Chunk } from './each.ts';
 import { HOG_DIM } from './hog.ts';
 import type { Rgb } from './resize.ts';
 import type { Failure, Preprocessing } from './spec.ts';
@@ -50,9 +51,6 @@ export type AugmentOptions = BatchOptions & {
   memory?: Float32Array | undefined;
 };
 export type Kept = { index: number; base: Rgb };
-
-/** Files from index `first` of a batch on. */
-export type Chunk = { files: string[]; hashes: string[] | undefined; first: number };
 
 /** What workers/image-worker.ts is sent. `out` is shared memory for the whole batch; file i of `files` fills row `first + i`. */
 export type ImageTask =

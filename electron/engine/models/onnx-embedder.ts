@@ -5,13 +5,14 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { LabError, type ModelInfo } from '../../../shared/contract.ts';
-import type { ImagePool } from '../images/pool.ts';
+import type { BatchOptions, ImagePool } from '../images/pool.ts';
 import type { Failure } from '../images/spec.ts';
 import type { Embedder } from './embedder.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder, type OnnxFile } from './folder.ts';
 import type { OnnxValue } from './onnx-header.ts';
+import { type PixelInput, pixelTensor } from './pixels.ts';
 import { poolRows } from './pooling.ts';
-import type { OnnxTensor, Sessions } from './sessions.ts';
+import type { OnnxOutput, OnnxTensor, Sessions } from './sessions.ts';
 import type { Tokens } from './tokenizer.ts';
 
 /** Part of the cache key: raise it when pixels of the same settings change. */
@@ -48,6 +49,19 @@ type Run = (
   output: string,
 ) => Promise<{ data: Float32Array; dims: number[] }>;
 
+function pixelInput({ pixels, preprocessing }: Vision): PixelInput {
+  const { bgr, ...spec } = preprocessing;
+  const count = pixels.shape[0];
+  return {
+    name: pixels.name,
+    type: pixels.type,
+    channelsLast: channelsLast(pixels),
+    bgr,
+    fixed: typeof count === 'number' && count > 0 ? count : null,
+    preprocessing: spec,
+  };
+}
+
 /** Loads the model. Throws `unsupported` for a model without images, `bad-request` for an output it does not have. */
 export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedder> {
   const { info, folder, sessions, threads } = options;
@@ -70,13 +84,53 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
   });
   const device = await sessions.actualDevice(source(vision));
   const run: Run = async (onnx, feeds, name) => (await sessions.run(source(onnx), feeds, [name]))[name]!;
-  const fixed =
-    typeof vision.pixels.shape[0] === 'number' && vision.pixels.shape[0] > 0 ? vision.pixels.shape[0] : null;
-  const rows = imageRows({ vision, output, run, fixed, bgr: vision.preprocessing.bgr });
+  const input = pixelInput(vision);
+  const { fixed } = input;
+  const others = (count: number) =>
+    Object.fromEntries(
+      vision.header.inputs
+        .filter(({ name }) => name !== input.name)
+        .map((other) => [other.name, dummy(other, vision.pixels, fixed ?? count)]),
+    );
+  /** Rows of the images asked for; a fixed batch has more. */
+  const pooled = ({ data, dims }: OnnxOutput, count: number) => {
+    const all = poolRows(data, dims, output.pool);
+    return all.subarray(0, (all.length / (fixed ?? count)) * count);
+  };
+  const forward = async (pixels: Float32Array, count: number) =>
+    pooled(
+      await run(vision, { ...others(count), [input.name]: pixelTensor(pixels, count, input) }, output.tensor),
+      count,
+    );
   const { height, width } = vision.preprocessing;
-  const dim = output.dim ?? (await rows(new Float32Array(3 * height * width), 1)).length;
+  const dim = output.dim ?? (await forward(new Float32Array(3 * height * width), 1)).length;
   const spare: Float32Array[] = [];
   const batch = fixed ?? (device !== 'cpu' ? ACCELERATOR_BATCH : lanes > 1 ? laneBatch(vision) : CPU_BATCH);
+  const decode = (files: string[], asked: BatchOptions) =>
+    options.images().preprocess(files, vision.preprocessing, { ...asked, memory: spare.pop() });
+  const rows: Rows = async ({ pixels, failures }, count) => {
+    if (failures.length === count) return { made: new Float32Array(0), failures };
+    const made = await forward(pixels, count);
+    if (count === batch && (spare.length + 1) * pixels.byteLength <= SPARE_BYTES) spare.push(pixels);
+    return { made, failures };
+  };
+  const embed = async (files: string[], hashes: string[] | undefined): Promise<Batch> => {
+    const count = files.length;
+    try {
+      const { result, failures } = await sessions.images(source(vision), {
+        files,
+        hashes,
+        input,
+        others: others(count),
+        output: output.tensor,
+      });
+      return { made: failures.length === count ? new Float32Array(0) : pooled(result, count), failures };
+    } catch (error) {
+      if (error instanceof LabError && error.code === 'cancelled') throw error;
+      // an image that took the thread along: the image workers find out which, and the rest goes on
+      return rows(await decode(files, { hashes }), count);
+    }
+  };
 
   return {
     id: info.id,
@@ -92,8 +146,10 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     batch,
     least: lanes > 1 && !fixed ? batch / 2 : batch,
     lanes: device === 'cpu' ? lanes : 1,
-    images: (files, signal, hashes) =>
-      embedImages({ files, signal, hashes, pool: options.images(), vision, batch, dim, rows, spare }),
+    images: (files, signal, hashes) => {
+      const work = { files, hashes, signal, batch, dim };
+      return lanes > 1 ? embedInLanes(work, lanes + 1, embed) : embedInTurn(work, decode, rows);
+    },
     ...(folder.text && folder.text.shared === output.id
       ? textSide(folder.text, vision, sessions, run, dim)
       : { text: null, tokens: null }),
@@ -145,68 +201,6 @@ function preprocessingKey(vision: Vision): string {
   return createHash('sha256').update(settings).digest('hex').slice(0, 12);
 }
 
-type Rows = (pixels: Float32Array, count: number) => Promise<Float32Array>;
-
-/** One run of the vision tower: pixels [count, 3, h, w] to features [count, dim]. A fixed batch is filled up with zeros. */
-function imageRows(parts: {
-  vision: Vision;
-  output: FeatureOutput;
-  run: Run;
-  fixed: number | null;
-  bgr: boolean;
-}): Rows {
-  const { vision, output, run, fixed } = parts;
-  const { height, width } = vision.preprocessing;
-  const others = vision.header.inputs.filter((input) => input !== vision.pixels);
-  return async (pixels, count) => {
-    const filled = fixed ?? count;
-    let values = pixels;
-    if (filled !== count) {
-      values = new Float32Array(filled * 3 * height * width);
-      values.set(pixels.subarray(0, count * 3 * height * width));
-    }
-    if (parts.bgr) swapRedAndBlue(values, filled, height * width);
-    const feeds: Record<string, OnnxTensor> = {
-      [vision.pixels.name]: pixelTensor(values, filled, height, width, vision.pixels),
-    };
-    for (const input of others) feeds[input.name] = dummy(input, vision.pixels, filled);
-    const result = await run(vision, feeds, output.tensor);
-    const features = poolRows(result.data, result.dims, output.pool);
-    return filled === count ? features : features.slice(0, (features.length / filled) * count);
-  };
-}
-
-function pixelTensor(values: Float32Array, count: number, height: number, width: number, input: OnnxValue): OnnxTensor {
-  const last = channelsLast(input);
-  const ordered = last ? toChannelsLast(values, count, height * width) : values;
-  const dims = last ? [count, height, width, 3] : [count, 3, height, width];
-  // a model of bytes does its own scaling, so its preprocessing leaves 0..255
-  const data =
-    input.type === 'uint8'
-      ? Uint8Array.from(ordered, (value) => Math.min(255, Math.max(0, Math.round(value))))
-      : ordered;
-  return { type: input.type, data, dims };
-}
-
-function toChannelsLast(values: Float32Array, count: number, plane: number): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let image = 0; image < count; image++)
-    for (let channel = 0; channel < 3; channel++)
-      for (let i = 0; i < plane; i++)
-        out[(image * plane + i) * 3 + channel] = values[(image * 3 + channel) * plane + i]!;
-  return out;
-}
-
-function swapRedAndBlue(values: Float32Array, count: number, plane: number): void {
-  for (let image = 0; image < count; image++) {
-    const red = values.subarray(image * 3 * plane, (image * 3 + 1) * plane);
-    const blue = values.subarray((image * 3 + 2) * plane, (image * 3 + 3) * plane);
-    const kept = red.slice();
-    red.set(blue);
-    blue.set(kept);
-  }
-}
-
 /** What the other tower of a single file is fed: zeros, one row, or as many as the images when their batch axis is the same. */
 function dummy(input: OnnxValue, pixels: OnnxValue, count: number): OnnxTensor {
   const sameAxis = typeof input.shape[0] === 'string' && input.shape[0] !== '?' && input.shape[0] === pixels.shape[0];
@@ -221,66 +215,79 @@ function dummy(input: OnnxValue, pixels: OnnxValue, count: number): OnnxTensor {
   return { type: input.type, data: new Float32Array(size), dims };
 }
 
+/** Rows [files.length, dim] of a few images; those of failures mean nothing. */
+type Batch = { made: Float32Array; failures: Failure[] };
+
+/** Writes what the batch from `start` on gave into its place; a row that is not finite is a failure too. */
+function place({ made, failures }: Batch, start: number, dim: number, into: Embedded): void {
+  const bad = new Set(failures.map((failure) => failure.index));
+  for (const { index, reason } of failures) into.failures.push({ index: start + index, reason });
+  for (let i = 0; i < made.length / dim; i++) {
+    if (bad.has(i)) continue;
+    const row = made.subarray(i * dim, (i + 1) * dim);
+    if (row.every(Number.isFinite)) into.features.set(row, (start + i) * dim);
+    else
+      into.failures.push({
+        index: start + i,
+        reason: 'the model gave numbers that are not finite (an overflow in half precision?)',
+      });
+  }
+}
+
+type Embedded = Awaited<ReturnType<Embedder['images']>>;
+type Decoded = ReturnType<ImagePool['preprocess']>;
+type Rows = (decoded: Awaited<Decoded>, count: number) => Promise<Batch>;
 type Work = {
   files: string[];
-  signal: AbortSignal | undefined;
   hashes: string[] | undefined;
-  pool: ImagePool;
-  vision: Vision;
+  signal: AbortSignal | undefined;
   batch: number;
   dim: number;
-  rows: Rows;
-  /** Memory of batches that are done, for the next ones. */
-  spare: Float32Array[];
 };
 
-/** Batch by batch, the next one's pixels being made while the model runs. */
-async function embedImages({
-  files,
-  signal,
-  hashes,
-  pool,
-  vision,
-  batch,
-  dim,
-  rows,
-  spare,
-}: Work): Promise<{ features: Float32Array; failures: Failure[] }> {
-  const features = new Float32Array(files.length * dim);
-  const failures: Failure[] = [];
-  const decode = (start: number) => {
-    const pixels = pool.preprocess(files.slice(start, start + batch), vision.preprocessing, {
-      signal,
-      hashes: hashes?.slice(start, start + batch),
-      memory: spare.pop(),
-    });
+/** Batches side by side, each decoded by the thread that runs it: nothing is handed from thread to thread. */
+async function embedInLanes(
+  { files, hashes, signal, batch, dim }: Work,
+  lanes: number,
+  embed: (files: string[], hashes: string[] | undefined) => Promise<Batch>,
+): Promise<Embedded> {
+  const out: Embedded = { features: new Float32Array(files.length * dim), failures: [] };
+  let next = 0;
+  const lane = async () => {
+    while (next < files.length) {
+      signal?.throwIfAborted();
+      const start = next;
+      next += batch;
+      place(await embed(files.slice(start, next), hashes?.slice(start, next)), start, dim, out);
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  out.failures.sort((a, b) => a.index - b.index);
+  return out;
+}
+
+/** Batch by batch, the next one's pixels being made by the image workers while the model runs on all threads. */
+async function embedInTurn(
+  { files, hashes, signal, batch, dim }: Work,
+  decode: (files: string[], asked: BatchOptions) => Decoded,
+  rows: Rows,
+): Promise<Embedded> {
+  const out: Embedded = { features: new Float32Array(files.length * dim), failures: [] };
+  const ahead = (start: number) => {
+    const pixels = decode(files.slice(start, start + batch), { hashes: hashes?.slice(start, start + batch), signal });
     // a failure is met when its turn comes
     pixels.catch(() => {});
     return pixels;
   };
-  let next = files.length > 0 ? decode(0) : null;
+  let next = files.length > 0 ? ahead(0) : null;
   for (let start = 0; start < files.length; start += batch) {
     signal?.throwIfAborted();
-    const count = Math.min(batch, files.length - start);
-    const { pixels, failures: failed } = await next!;
-    next = start + batch < files.length ? decode(start + batch) : null;
-    const bad = new Set(failed.map((failure) => failure.index));
-    for (const failure of failed) failures.push({ index: start + failure.index, reason: failure.reason });
-    if (bad.size === count) continue;
-    const made = await rows(pixels, count);
-    if (count === batch && (spare.length + 1) * pixels.byteLength <= SPARE_BYTES) spare.push(pixels);
-    for (let i = 0; i < count; i++) {
-      if (bad.has(i)) continue;
-      const row = made.subarray(i * dim, (i + 1) * dim);
-      if (row.every(Number.isFinite)) features.set(row, (start + i) * dim);
-      else
-        failures.push({
-          index: start + i,
-          reason: 'the model gave numbers that are not finite (an overflow in half precision?)',
-        });
-    }
+    const decoded = await next!;
+    next = start + batch < files.length ? ahead(start + batch) : null;
+    place(await rows(decoded, Math.min(batch, files.length - start)), start, dim, out);
   }
-  return { features, failures };
+  return out;
 }
 
 // ---------------------------------------------------------------- captions

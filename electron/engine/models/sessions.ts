@@ -4,7 +4,9 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { LabError, type ProviderReport } from '../../../shared/contract.ts';
 import type { Log } from '../context.ts';
+import type { Failure } from '../images/spec.ts';
 import { createThread, type Thread } from './onnx-thread.ts';
+import type { PixelInput } from './pixels.ts';
 import { createProviders, type Providers } from './providers.ts';
 import type { TokenizerSettings, Tokens } from './tokenizer.ts';
 import { plainReason, type Trial } from './trial.ts';
@@ -24,9 +26,21 @@ export type OnnxSource = {
 };
 export type OnnxOutput = { data: Float32Array; dims: number[] };
 
+/** Image files through a vision tower, decoded by the thread that runs it. */
+export type OnnxImages = {
+  files: string[];
+  /** SHA-256 of each file, hex; one that has another content by now fails. */
+  hashes: string[] | undefined;
+  input: PixelInput;
+  /** What the file's other inputs are fed. */
+  others: Record<string, OnnxTensor>;
+  output: string;
+};
+
 export type OnnxRequest =
   | { kind: 'load'; session: number; source: OnnxSource }
   | { kind: 'run'; session: number; feeds: Record<string, OnnxTensor>; outputs: string[] }
+  | ({ kind: 'images'; session: number } & OnnxImages)
   | { kind: 'tokenize'; settings: TokenizerSettings; texts: string[]; pad: 'context' | 'longest' }
   | { kind: 'release'; session: number }
   | { kind: 'try'; provider: string };
@@ -34,6 +48,7 @@ export type OnnxRequest =
 export type OnnxAnswer = {
   load: { inputs: string[]; outputs: string[] };
   run: Record<string, OnnxOutput>;
+  images: { result: OnnxOutput; failures: Failure[] };
   tokenize: Tokens;
   release: null;
   try: Trial;
@@ -46,6 +61,8 @@ export type Sessions = {
   autoDevice(find: boolean): string | null;
   /** Runs a model file, opening it when it is not open. What `feeds` hold is handed over. */
   run(source: OnnxSource, feeds: Record<string, OnnxTensor>, outputs: string[]): Promise<Record<string, OnnxOutput>>;
+  /** Runs it on image files; the rows of those that failed mean nothing. */
+  images(source: OnnxSource, images: OnnxImages): Promise<OnnxAnswer['images']>;
   tokenize(settings: TokenizerSettings, texts: string[], pad: 'context' | 'longest'): Promise<Tokens>;
   /** Where a file really runs: after a failed load that is 'cpu', whatever was asked. */
   actualDevice(source: OnnxSource): Promise<string>;
@@ -148,6 +165,22 @@ export function createSessions(options: Options): Sessions {
     return least.busy > 0 && entry.lanes.length < entry.source.lanes ? openLane(entry) : least;
   }
 
+  async function inLane<T>(source: OnnxSource, ask: (lane: Lane) => Promise<T>): Promise<T> {
+    const entry = entryOf(source);
+    const lane = laneFor(entry);
+    lane.busy++;
+    try {
+      await lane.ready;
+      return await ask(lane);
+    } catch (error) {
+      if (error instanceof LabError) throw error;
+      throw new LabError('internal', `${source.file} failed to run: ${(error as Error).message}`, { cause: error });
+    } finally {
+      lane.busy--;
+      entry.usedAt = Date.now();
+    }
+  }
+
   return {
     async device(choice) {
       const found = await providers.choose(choice);
@@ -155,21 +188,10 @@ export function createSessions(options: Options): Sessions {
       return found.device;
     },
     autoDevice: (find) => providers.auto(find),
-    async run(source, feeds, outputs) {
-      const entry = entryOf(source);
-      const lane = laneFor(entry);
-      lane.busy++;
-      try {
-        await lane.ready;
-        return await lane.thread.ask('run', { kind: 'run', session: lane.session, feeds, outputs });
-      } catch (error) {
-        if (error instanceof LabError) throw error;
-        throw new LabError('internal', `${source.file} failed to run: ${(error as Error).message}`, { cause: error });
-      } finally {
-        lane.busy--;
-        entry.usedAt = Date.now();
-      }
-    },
+    run: (source, feeds, outputs) =>
+      inLane(source, ({ thread, session }) => thread.ask('run', { kind: 'run', session, feeds, outputs })),
+    images: (source, images) =>
+      inLane(source, ({ thread, session }) => thread.ask('images', { kind: 'images', session, ...images })),
     tokenize: (settings, texts, pad) => threadOf(0).ask('tokenize', { kind: 'tokenize', settings, texts, pad }),
     async actualDevice(source) {
       const entry = entryOf(source);

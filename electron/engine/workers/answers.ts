@@ -7,11 +7,13 @@ const PATIENCE = 20_000;
 
 /**
  * In a worker: answers in order, so that a release never overtakes the run before it. An error is answered with its message and
- * name. `moved`: the memory of an answer that is handed over.
+ * name. `moved`: the memory of an answer that is handed over. `begin`: what can be done of a request before its turn, which `answer`
+ * is given.
  */
-export function answerInOrder<T extends object>(
-  answer: (request: T) => unknown,
+export function answerInOrder<T extends object, B = undefined>(
+  answer: (request: T, begun: B | undefined) => unknown,
   moved: (result: unknown) => readonly TransferListItem[] = () => [],
+  begin?: (request: T) => B | undefined,
 ): void {
   let last: Promise<unknown> = Promise.resolve();
   let ending = false;
@@ -21,10 +23,11 @@ export function answerInOrder<T extends object>(
       void last.then(() => process.exit());
       return;
     }
+    const begun = begin?.(request);
     last = last.then(async () => {
       if (ending) return;
       try {
-        const result = await answer(request);
+        const result = await answer(request, begun);
         parentPort?.postMessage({ id: request.id, result }, moved(result));
       } catch (error) {
         const { message, name } = error instanceof Error ? error : { message: String(error), name: '' };

@@ -3,7 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { fromHalf, toHalf } from '../../../shared/half.ts';
+import { eachImage } from '../images/each.ts';
+import { preprocess } from '../images/preprocess.ts';
+import type { Failure } from '../images/spec.ts';
 import { onlyOutput, withOutput } from '../models/onnx-trim.ts';
+import { pixelTensor } from '../models/pixels.ts';
 import type { OnnxAnswer, OnnxRequest, OnnxTensor } from '../models/sessions.ts';
 import { type Encoder, openTokenizer } from '../models/tokenizer.ts';
 import { tryProvider } from '../models/trial.ts';
@@ -49,6 +53,33 @@ async function run(request: Extract<OnnxRequest, { kind: 'run' }>): Promise<Onnx
   return out;
 }
 
+type Images = Extract<OnnxRequest, { kind: 'images' }>;
+type Decoded = { pixels: Float32Array; failures: Failure[] };
+
+/** Memory of batches that are done: fresh memory costs a page fault every 4 KB. */
+const spare: Float32Array[] = [];
+
+/** Begun as soon as it is asked for: libvips decodes on threads of its own while this one runs the batch before. */
+async function decode({ files, hashes, input }: Images): Promise<Decoded> {
+  const spec = input.preprocessing;
+  const size = 3 * spec.height * spec.width;
+  const before = spare.pop();
+  const pixels = before?.length === files.length * size ? before : new Float32Array(files.length * size);
+  const failures = await eachImage({ files, hashes, first: 0 }, (rgb, i) => preprocess(rgb, spec, pixels, i * size));
+  for (const { index } of failures) pixels.fill(0, index * size, (index + 1) * size);
+  return { pixels, failures };
+}
+
+async function images(request: Images, decoded: Promise<Decoded>): Promise<OnnxAnswer['images']> {
+  const { session, files, input, others, output } = request;
+  const { pixels, failures } = await decoded;
+  if (failures.length === files.length) return { result: { data: new Float32Array(0), dims: [0] }, failures };
+  const feeds = { ...others, [input.name]: pixelTensor(pixels, files.length, input) };
+  const results = await run({ kind: 'run', session, feeds, outputs: [output] });
+  spare.push(pixels);
+  return { result: results[output]!, failures };
+}
+
 function makeTensor(Constructor: typeof Tensor, { type, data, dims }: OnnxTensor): Tensor {
   if (type !== 'float16') return new Constructor(type as 'float32', data as Float32Array, dims);
   // Where the engine has a Float16Array, onnxruntime-common makes one and the native side of 1.30 sees it as empty:
@@ -82,12 +113,17 @@ async function release(session: number): Promise<null> {
   return null;
 }
 
-function answer(request: OnnxRequest): Promise<OnnxAnswer[keyof OnnxAnswer]> | OnnxAnswer[keyof OnnxAnswer] {
+function answer(
+  request: OnnxRequest,
+  decoded: Promise<Decoded> | undefined,
+): Promise<OnnxAnswer[keyof OnnxAnswer]> | OnnxAnswer[keyof OnnxAnswer] {
   switch (request.kind) {
     case 'load':
       return load(request);
     case 'run':
       return run(request);
+    case 'images':
+      return images(request, decoded!);
     case 'tokenize':
       return tokenize(request);
     case 'release':
@@ -97,7 +133,7 @@ function answer(request: OnnxRequest): Promise<OnnxAnswer[keyof OnnxAnswer]> | O
   }
 }
 
-answerInOrder(answer, buffersOf);
+answerInOrder(answer, buffersOf, (request) => (request.kind === 'images' ? decode(request) : undefined));
 
 function buffersOf(result: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();

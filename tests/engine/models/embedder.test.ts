@@ -1,9 +1,14 @@
 // Features through the real pipeline (sharp, the lab's own resize, ONNX Runtime) against PyTorch's, and odd exports.
+import { hash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Embedder } from '../../../electron/engine/models/embedder.ts';
+import { onnxEmbedder } from '../../../electron/engine/models/onnx-embedder.ts';
+import { createSessions } from '../../../electron/engine/models/sessions.ts';
+import type { EmbedderOptions } from '../../../electron/engine/models/store.ts';
+import { LabError } from '../../../shared/contract.ts';
 import { fixturePath, sharedPath } from '../../helpers/shared.ts';
 import { copyModel, cosine, golden, openStore, rowCosines, type TestStore } from './store-for-tests.ts';
 
@@ -19,14 +24,18 @@ beforeAll(() => {
 });
 afterAll(() => lab.close());
 
-describe('image features', () => {
+describe.each([
+  ['by the image workers, on one thread', 1],
+  ['by the threads that run the model', 2],
+])('image features, decoded %s', (_, threads) => {
+  const open = (model: string, options: EmbedderOptions = {}) => lab.store.embedder(model, { ...options, threads });
   test.each([
     ['tiny-clip', undefined, 'image_embeds', 'image_embeds', 32],
     ['tiny-clip', 'pooler_output', 'pooler_output', 'image_pooler_output', 64],
     ['tiny-resnet', undefined, 'pooler_output', 'pooler_output', 32],
     ['tiny-resnet', 'logits', 'logits', 'logits', 10],
   ])('%s, output %s, equal PyTorch’s on the golden images', async (model, output, chosen, file, dim) => {
-    const embedder = await lab.store.embedder(model, output ? { output } : {});
+    const embedder = await open(model, output ? { output } : {});
     expect([embedder.output, embedder.dim]).toEqual([chosen, dim]);
     const { features, failures } = await embedder.images(IMAGES);
     expect(failures).toEqual([]);
@@ -35,14 +44,14 @@ describe('image features', () => {
     });
   });
   test('16-bit grey is taken by its upper 8 bits', async () => {
-    const embedder = await lab.store.embedder('tiny-clip');
+    const embedder = await open('tiny-clip');
     const { features } = await embedder.images([IMAGES[GREY_16]!]);
     expect(cosine(features, golden('tiny-clip/golden/alt_09_gray16_image_embeds.npy').data)).toBeGreaterThan(0.9999);
   });
   test('one bad file does not stop the batch', async () => {
     const bad = path.join(lab.dir, 'bad.jpg');
     writeFileSync(bad, 'not an image');
-    const embedder = await lab.store.embedder('tiny-clip');
+    const embedder = await open('tiny-clip');
     const { features, failures } = await embedder.images([IMAGES[0]!, bad, IMAGES[1]!]);
     expect(failures.map(({ index }) => index)).toEqual([1]);
     expect(failures[0]!.reason).not.toBe('');
@@ -51,20 +60,56 @@ describe('image features', () => {
     expect(features.subarray(32, 64).every((value) => value === 0)).toBe(true);
     expect(cosine(features.subarray(64, 96), expected.subarray(32, 64))).toBeGreaterThan(0.9999);
   });
+  test('a file with another content than it was imported with is left out, one that is missing too', async () => {
+    const embedder = await open('tiny-clip');
+    const hashes = IMAGES.slice(0, 5).map((file) => hash('sha256', readFileSync(file)));
+    const files = IMAGES.slice(0, 5).with(3, path.join(lab.dir, 'nowhere.png'));
+    const { failures } = await embedder.images(files, undefined, hashes.with(1, '0'.repeat(64)));
+    expect(failures).toEqual([
+      { index: 1, reason: expect.stringMatching(/has changed since it was imported/) },
+      { index: 3, reason: 'file not found (ENOENT)' },
+    ]);
+    const none = await embedder.images([lab.dir, `${lab.dir}/nowhere`]);
+    expect(none.failures).toHaveLength(2);
+    expect(none.features.every((value) => value === 0)).toBe(true);
+  });
   test('an abort ends it', async () => {
-    const embedder = await lab.store.embedder('tiny-clip');
+    const embedder = await open('tiny-clip');
     await expect(embedder.images(IMAGES, AbortSignal.abort())).rejects.toThrow(/abort/i);
   });
   test('the mean of the tokens and the class token differ, and both are there', async () => {
-    const token = await (await lab.store.embedder('tiny-clip', { output: 'last_hidden_state' })).images(
-      IMAGES.slice(0, 1),
-    );
-    const mean = await (await lab.store.embedder('tiny-clip', { output: 'last_hidden_state:mean' })).images(
-      IMAGES.slice(0, 1),
-    );
+    const token = await (await open('tiny-clip', { output: 'last_hidden_state' })).images(IMAGES.slice(0, 1));
+    const mean = await (await open('tiny-clip', { output: 'last_hidden_state:mean' })).images(IMAGES.slice(0, 1));
     expect(token.features).toHaveLength(64);
     expect(cosine(token.features, mean.features)).toBeLessThan(0.99);
   });
+});
+
+test('an image that ends the thread it is decoded on costs nothing but the way: the image workers take its batch', async () => {
+  const { folder } = await lab.store.folder('tiny-clip');
+  const sessions = createSessions({ cacheDir: lab.dirs.cache, log: () => {}, notice: () => {} });
+  let asked = 0;
+  const dying = () => {
+    asked += 1;
+    return Promise.reject(new LabError('internal', 'the thread that runs models ended (code 134)'));
+  };
+  const embedder = await onnxEmbedder({
+    info: { id: 'tiny-clip', name: 'tiny-clip', licence: null },
+    folder,
+    sessions: { ...sessions, images: dying },
+    images: () => lab.images,
+    hash: 'x'.repeat(64),
+    device: 'cpu',
+    threads: 2,
+  });
+  const bad = path.join(lab.dir, 'bad.png');
+  writeFileSync(bad, 'not an image');
+  const { features, failures } = await embedder.images([...IMAGES.slice(0, 9), bad]);
+  await sessions.close();
+  expect(asked).toBe(3);
+  expect(failures.map(({ index }) => index)).toEqual([9]);
+  const same = await lab.store.embedder('tiny-clip', { threads: 2 });
+  expect(features.subarray(0, 9 * 32)).toEqual((await same.images(IMAGES.slice(0, 9))).features);
 });
 
 describe('captions', () => {
@@ -129,7 +174,7 @@ describe.skipIf(!WHOLE)('both towers in one file (needs ../shared/fixtures/tiny-
   });
 });
 
-describe('odd exports', () => {
+describe.each([1, 2])('odd exports, on %i threads', (threads) => {
   /** 4 x 4, red 200, green 100, blue 50. */
   let image: string;
   const plain = { size: { height: 4, width: 4 }, do_normalize: false, do_rescale: false };
@@ -146,7 +191,7 @@ describe('odd exports', () => {
     copyModel(fixturePath(`tiny-onnx/${graph}.onnx`), path.join(folder, 'model.onnx'));
     writeFileSync(path.join(folder, 'config.json'), '{}');
     writeFileSync(path.join(folder, 'preprocessor_config.json'), JSON.stringify(preprocessing));
-    const embedder = await lab.store.embedder(id, options.output ? { output: options.output } : {});
+    const embedder = await lab.store.embedder(id, { threads, ...(options.output ? { output: options.output } : {}) });
     const made = await embedder.images(Array.from({ length: options.count ?? 1 }, () => image));
     expect(made.failures).toEqual([]);
     return [...made.features];
