@@ -1,12 +1,12 @@
-// An embedder on an ONNX model: images through the worker threads into the vision tower, captions through the
-// tokenizer into the text tower. A single file with both towers is given a dummy for the side that is not asked for.
+// An embedder on an ONNX model: images into the vision tower (models/embed-images.ts), captions through the tokenizer into
+// the text tower. A single file with both towers is given a dummy for the side that is not asked for.
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { LabError, type ModelInfo } from '../../../shared/contract.ts';
-import type { BatchOptions, ImagePool } from '../images/pool.ts';
-import type { Failure } from '../images/spec.ts';
+import type { ImagePool } from '../images/pool.ts';
+import { type Batch, inLanes, inTurn, type Tower } from './embed-images.ts';
 import type { Embedder } from './embedder.ts';
 import { channelsLast, type FeatureOutput, type ModelFolder, type OnnxFile } from './folder.ts';
 import type { OnnxValue } from './onnx-header.ts';
@@ -27,8 +27,6 @@ const LIGHT_BYTES = 4 * 1024 * 1024;
 /** Images a run otherwise; an accelerator wants more at once. */
 const CPU_BATCH = 16;
 const ACCELERATOR_BATCH = 64;
-/** Memory of pixels that is kept between batches. */
-const SPARE_BYTES = 64 * 1024 * 1024;
 
 export type OnnxEmbedderOptions = {
   info: Pick<ModelInfo, 'id' | 'name' | 'licence'>;
@@ -104,32 +102,18 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     );
   const { height, width } = vision.preprocessing;
   const dim = output.dim ?? (await forward(new Float32Array(3 * height * width), 1)).length;
-  const spare: Float32Array[] = [];
   const batch = fixed ?? (device !== 'cpu' ? ACCELERATOR_BATCH : lanes > 1 ? laneBatch(vision) : CPU_BATCH);
-  const decode = (files: string[], asked: BatchOptions) =>
-    options.images().preprocess(files, vision.preprocessing, { ...asked, memory: spare.pop() });
-  const rows: Rows = async ({ pixels, failures }, count) => {
-    if (failures.length === count) return { made: new Float32Array(0), failures };
-    const made = await forward(pixels, count);
-    if (count === batch && (spare.length + 1) * pixels.byteLength <= SPARE_BYTES) spare.push(pixels);
-    return { made, failures };
+  const tower: Tower = {
+    dim,
+    batch,
+    decode: (files, asked) => options.images().preprocess(files, vision.preprocessing, asked),
+    forward,
   };
-  const embed = async (files: string[], hashes: string[] | undefined): Promise<Batch> => {
+  const runInLane = async (files: string[], hashes: string[] | undefined): Promise<Batch> => {
     const count = files.length;
-    try {
-      const { result, failures } = await sessions.images(source(vision), {
-        files,
-        hashes,
-        input,
-        others: others(count),
-        output: output.tensor,
-      });
-      return { made: failures.length === count ? new Float32Array(0) : pooled(result, count), failures };
-    } catch (error) {
-      if (error instanceof LabError && error.code === 'cancelled') throw error;
-      // an image that took the thread along: the image workers find out which, and the rest goes on
-      return rows(await decode(files, { hashes }), count);
-    }
+    const asked = { files, hashes, input, others: others(count), output: output.tensor };
+    const { result, failures } = await sessions.images(source(vision), asked);
+    return { rows: failures.length === count ? new Float32Array(0) : pooled(result, count), failures };
   };
 
   return {
@@ -146,10 +130,7 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     batch,
     least: lanes > 1 && !fixed ? batch / 2 : batch,
     lanes: device === 'cpu' ? lanes : 1,
-    images: (files, signal, hashes) => {
-      const work = { files, hashes, signal, batch, dim };
-      return lanes > 1 ? embedInLanes(work, lanes + 1, embed) : embedInTurn(work, decode, rows);
-    },
+    images: lanes > 1 ? inLanes(tower, lanes, runInLane) : inTurn(tower),
     ...(folder.text && folder.text.shared === output.id
       ? textSide(folder.text, vision, sessions, run, dim)
       : { text: null, tokens: null }),
@@ -213,81 +194,6 @@ function dummy(input: OnnxValue, pixels: OnnxValue, count: number): OnnxTensor {
   if (input.type === 'int32')
     return { type: 'int32', data: new Int32Array(size).fill(input.name === 'attention_mask' ? 1 : 0), dims };
   return { type: input.type, data: new Float32Array(size), dims };
-}
-
-/** Rows [files.length, dim] of a few images; those of failures mean nothing. */
-type Batch = { made: Float32Array; failures: Failure[] };
-
-/** Writes what the batch from `start` on gave into its place; a row that is not finite is a failure too. */
-function place({ made, failures }: Batch, start: number, dim: number, into: Embedded): void {
-  const bad = new Set(failures.map((failure) => failure.index));
-  for (const { index, reason } of failures) into.failures.push({ index: start + index, reason });
-  for (let i = 0; i < made.length / dim; i++) {
-    if (bad.has(i)) continue;
-    const row = made.subarray(i * dim, (i + 1) * dim);
-    if (row.every(Number.isFinite)) into.features.set(row, (start + i) * dim);
-    else
-      into.failures.push({
-        index: start + i,
-        reason: 'the model gave numbers that are not finite (an overflow in half precision?)',
-      });
-  }
-}
-
-type Embedded = Awaited<ReturnType<Embedder['images']>>;
-type Decoded = ReturnType<ImagePool['preprocess']>;
-type Rows = (decoded: Awaited<Decoded>, count: number) => Promise<Batch>;
-type Work = {
-  files: string[];
-  hashes: string[] | undefined;
-  signal: AbortSignal | undefined;
-  batch: number;
-  dim: number;
-};
-
-/** Batches side by side, each decoded by the thread that runs it: nothing is handed from thread to thread. */
-async function embedInLanes(
-  { files, hashes, signal, batch, dim }: Work,
-  lanes: number,
-  embed: (files: string[], hashes: string[] | undefined) => Promise<Batch>,
-): Promise<Embedded> {
-  const out: Embedded = { features: new Float32Array(files.length * dim), failures: [] };
-  let next = 0;
-  const lane = async () => {
-    while (next < files.length) {
-      signal?.throwIfAborted();
-      const start = next;
-      next += batch;
-      place(await embed(files.slice(start, next), hashes?.slice(start, next)), start, dim, out);
-    }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  out.failures.sort((a, b) => a.index - b.index);
-  return out;
-}
-
-/** Batch by batch, the next one's pixels being made by the image workers while the model runs on all threads. */
-async function embedInTurn(
-  { files, hashes, signal, batch, dim }: Work,
-  decode: (files: string[], asked: BatchOptions) => Decoded,
-  rows: Rows,
-): Promise<Embedded> {
-  const out: Embedded = { features: new Float32Array(files.length * dim), failures: [] };
-  const ahead = (start: number) => {
-    const pixels = decode(files.slice(start, start + batch), { hashes: hashes?.slice(start, start + batch), signal });
-    // a failure is met when its turn comes
-    pixels.catch(() => {});
-    return pixels;
-  };
-  let next = files.length > 0 ? ahead(0) : null;
-  for (let start = 0; start < files.length; start += batch) {
-    signal?.throwIfAborted();
-    const decoded = await next!;
-    next = start + batch < files.length ? ahead(start + batch) : null;
-    place(await rows(decoded, Math.min(batch, files.length - start)), start, dim, out);
-  }
-  return out;
 }
 
 // ---------------------------------------------------------------- captions
