@@ -1,5 +1,5 @@
 // The window's end of the line: it connects, connects again when the engine died, and keeps what was asked for up to date.
-import { QueryClient, type UseQueryResult, useMutation, useQuery } from '@tanstack/react-query';
+import { QueryClient, type QueryKey, type UseQueryResult, useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import {
   type CallName,
@@ -233,11 +233,11 @@ export function onEvent<E extends EventName>(event: E, listener: (payload: Event
 
 // ---------------------------------------------------------------- hooks
 
-type CallOptions = {
+type CallOptions<C extends CallName> = {
   /** False: not yet. */
   enabled?: boolean;
-  /** Keep showing the last answer while another is fetched (other params of the same call). */
-  keep?: boolean;
+  /** Keep showing the last answer while another is fetched (other params of the same call); or only where it was to these params. */
+  keep?: true | ((before: Params<C>) => boolean);
   /** Ask again every so many milliseconds. */
   every?: number;
 };
@@ -246,13 +246,18 @@ type CallOptions = {
 export function useCall<C extends CallName>(
   name: C,
   params: Params<C>,
-  { enabled = true, keep = false, every }: CallOptions = {},
+  { enabled = true, keep, every }: CallOptions<C> = {},
 ): UseQueryResult<Result<C>, Error> {
   return useQuery<Result<C>, Error>({
     queryKey: [name, params],
     queryFn: () => call(name, params),
     enabled,
-    ...(keep ? { placeholderData: (before: Result<C> | undefined) => before as never } : {}),
+    ...(keep
+      ? {
+          placeholderData: (before: Result<C> | undefined, query?: { queryKey: QueryKey }) =>
+            (keep === true || (query && keep(query.queryKey[1] as Params<C>)) ? before : undefined) as never,
+        }
+      : {}),
     ...(every ? { refetchInterval: every } : {}),
   });
 }

@@ -13,6 +13,7 @@ import { CaptionsField, MethodField, ModelField, NameField, ShotsField } from '.
 import { costParams, firstPlan, notReady, type Plan, paramsOf, withOffer } from './plan.ts';
 import { SettingsField } from './SettingsField.tsx';
 import { useForecast } from './useForecast.ts';
+import { useOwn } from './useOwn.ts';
 
 export function NewRun() {
   const given = useParams('finetune');
@@ -25,9 +26,10 @@ export function NewRun() {
   const models = (list.data ?? []).filter(trainable);
   const model = models.find((one) => one.id === plan.model) ?? models.find((one) => one.hasText) ?? models[0];
   const control = datasets.data?.find((one) => one.id === plan.controlId && one.id !== dataset?.id);
-  const missing = notReady(plan, dataset, model);
-  const params = missing === null && dataset && model ? paramsOf(plan, dataset, model, control) : null;
-  const forecasting = useForecast(params && costParams(params));
+  const own = useOwn(plan, dataset, model);
+  const missing = notReady(plan, dataset, model, own);
+  const params = missing === null && dataset && model ? paramsOf(plan, dataset, model, control, own) : null;
+  const forecasting = useForecast(params && costParams(params, own));
   const known = datasets.data !== undefined && list.data !== undefined;
   const cannot = forecasting.forecast !== null && forecasting.forecast.problem !== null;
   return (
@@ -60,8 +62,8 @@ export function NewRun() {
           </div>
           <MethodField model={model} plan={plan} onChange={change} />
           <ShotsField plan={plan} onChange={change} />
-          <SettingsField plan={plan} onChange={change} dataset={dataset} params={params} hasText={model.hasText} />
-          {model.hasText && <CaptionsField plan={plan} onChange={change} dataset={dataset} />}
+          <SettingsField plan={plan} onChange={change} dataset={dataset} hasText={model.hasText} own={own} />
+          {model.hasText && <CaptionsField plan={plan} onChange={change} dataset={dataset} own={own} />}
           <ControlField plan={plan} onChange={change} datasets={datasets.data} dataset={dataset} control={control} />
           <NameField plan={plan} onChange={change} dataset={dataset} model={model} />
         </>

@@ -1,13 +1,11 @@
 // The settings: empty is the method's own value, shown in the field; the rarer ones are behind a fold.
-import type { Dataset, Params } from '../../shared/contract.ts';
-import type { Augmentation, ResolvedSettings } from '../../shared/finetune.ts';
-import { useCall } from '../lab.ts';
+import type { Dataset } from '../../shared/contract.ts';
+import type { Augmentation } from '../../shared/finetune.ts';
 import { CheckField, Labelled, Select, TextField } from '../ui/controls.tsx';
 import { Fold, LeaksField, MachineFields } from '../ui/fields.tsx';
 import {
   AUGMENT_NAMES,
   AUGMENT_OPTIONS,
-  costParams,
   ENCODER_NAMES,
   ENCODER_OPTIONS,
   type Encoders,
@@ -15,11 +13,12 @@ import {
   MORE_SETTINGS,
   type NumberName,
   type NumberSetting,
+  type Own,
   type Plan,
   settingProblem,
   settingsOf,
   TARGET_CHOICES,
-  targetsValue,
+  targetsChoice,
   trainsEncoder,
   trainsText,
 } from './plan.ts';
@@ -29,21 +28,12 @@ type Props = {
   plan: Plan;
   onChange(part: Partial<Plan>): void;
   dataset: Dataset;
-  params: Params<'finetune.start'> | null;
   /** Whether the model has a text side. */
   hasText: boolean;
+  own: Own;
 };
 
-/** What the method would use where nothing is typed. */
-function useOwn(params: Props['params']): Partial<ResolvedSettings> {
-  const nothing: Params<'finetune.settings'> = { datasetId: 0, model: { id: '' }, method: 'fine-tune' };
-  const encoders = params?.settings?.encoders;
-  const asked = params ? { ...costParams(params), settings: encoders ? { encoders } : {} } : nothing;
-  return useCall('finetune.settings', asked, { enabled: params !== null, keep: true }).data ?? {};
-}
-
-export function SettingsField({ plan, onChange, dataset, params, hasText }: Props) {
-  const own = useOwn(params);
+export function SettingsField({ plan, onChange, dataset, hasText, own }: Props) {
   const filled = MORE_SETTINGS.some(({ name }) => plan.typed[name]) || plan.augment !== null || plan.recompute;
   if (!trainsEncoder(plan.method))
     return (
@@ -55,16 +45,8 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
         <MachineAndLeaks plan={plan} onChange={onChange} dataset={dataset} />
       </section>
     );
-  const isHeadless = hasText && trainsText(plan.method, plan.encoders);
-  const more = settingsOf(plan.method, MORE_SETTINGS).filter(({ name }) => name !== 'headLr' || !isHeadless);
   const field = (setting: NumberSetting) => (
-    <SettingInput
-      key={setting.name}
-      setting={setting}
-      plan={plan}
-      onChange={onChange}
-      placeholder={placeholderOf(setting.name, own)}
-    />
+    <SettingInput key={setting.name} setting={setting} plan={plan} onChange={onChange} own={own} />
   );
   return (
     <section>
@@ -72,23 +54,24 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
       <div className="settings-grid">
         {settingsOf(plan.method, MAIN_SETTINGS).map(field)}
         {plan.method === 'lora' && (
-          <Labelled label="Where" hint="Projections of the attention">
-            <Select
-              label="Where LoRA is added"
-              value={targetsValue(plan.targets)}
-              options={TARGET_CHOICES}
-              onValue={(value) =>
-                onChange({ targets: TARGET_CHOICES.find((one) => one.value === value)?.targets ?? null })
-              }
-            />
-          </Labelled>
+          <OwnOr
+            label="Where LoRA is added"
+            hint="q, k, v, o: of the attention"
+            value={targetsChoice(plan.targets)?.value ?? null}
+            own={targetsChoice(own?.targets)?.label}
+            options={TARGET_CHOICES}
+            onValue={(value) =>
+              onChange({ targets: TARGET_CHOICES.find((one) => one.value === value)?.targets ?? null })
+            }
+          />
         )}
         {plan.method === 'lora' && hasText && (
           <OwnOr<Encoders>
             label="Encoders"
             hint="CLIP-LoRA goes on both"
             value={plan.encoders}
-            own={own.encoders && ENCODER_NAMES[own.encoders]}
+            // the answer is of what was chosen, where something was
+            own={plan.encoders || !own?.encoders ? undefined : ENCODER_NAMES[own.encoders]}
             options={ENCODER_OPTIONS}
             onValue={(encoders) => onChange({ encoders })}
           />
@@ -96,12 +79,12 @@ export function SettingsField({ plan, onChange, dataset, params, hasText }: Prop
       </div>
       <Fold summary="More settings" filled={filled}>
         <div className="settings-grid">
-          {more.map(field)}
+          {settingsOf(plan.method, MORE_SETTINGS).map(field)}
           <OwnOr<Augmentation>
             label="Augmentation"
             hint="Of the training images"
             value={plan.augment}
-            own={own.augment && AUGMENT_NAMES[own.augment]}
+            own={own && AUGMENT_NAMES[own.augment]}
             options={AUGMENT_OPTIONS}
             onValue={(augment) => onChange({ augment })}
           />
@@ -127,38 +110,41 @@ type OwnOrProps<T extends string> = {
 };
 
 /** A choice whose first entry is the method's own. */
-function OwnOr<T extends string>({ label, hint, value, own = 'its own', options, onValue }: OwnOrProps<T>) {
+function OwnOr<T extends string>({ label, hint, value, own, options, onValue }: OwnOrProps<T>) {
   return (
     <Labelled label={label} hint={hint}>
       <Select<T | 'own'>
         label={label}
         value={value ?? 'own'}
-        options={[{ value: 'own', label: own, note: 'its own' }, ...options]}
+        options={[{ value: 'own', ...(own ? { label: own, note: 'its own' } : { label: 'its own' }) }, ...options]}
         onValue={(next) => onValue(next === 'own' ? null : next)}
       />
     </Labelled>
   );
 }
 
-function placeholderOf(name: NumberName, own: Partial<ResolvedSettings>): string {
+function placeholderOf(name: NumberName, own: Own): string {
   if (name === 'stepsPerShot') return 'by epochs';
-  return own[name] === undefined ? 'its own' : settingText(own[name]!);
+  return own?.[name] === undefined ? 'its own' : settingText(own[name]);
 }
 
 function SettingInput({
   setting: { name, label, hint },
   plan,
   onChange,
-  placeholder,
-}: Pick<Props, 'plan' | 'onChange'> & { setting: NumberSetting; placeholder: string }) {
+  own,
+}: Pick<Props, 'plan' | 'onChange' | 'own'> & { setting: NumberSetting }) {
+  // in its place all the same, so that nothing moves when the answer comes
+  const isIdle = name === 'headLr' && trainsText(own);
   return (
     <Labelled label={label} hint={hint}>
       <TextField
         label={label}
         inputMode="decimal"
-        value={plan.typed[name] ?? ''}
-        placeholder={placeholder}
-        aria-invalid={settingProblem(plan, name) !== null}
+        value={isIdle ? '' : (plan.typed[name] ?? '')}
+        placeholder={isIdle ? 'no head' : placeholderOf(name, own)}
+        disabled={isIdle}
+        aria-invalid={!isIdle && settingProblem(plan, name) !== null}
         onValue={(text) => onChange({ typed: { ...plan.typed, [name]: text } })}
       />
     </Labelled>

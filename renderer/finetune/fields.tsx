@@ -1,5 +1,6 @@
 // The form's own fields: model, method with why one does not apply, labels and seed, captions, the new model's name.
 import type { Dataset, ModelInfo } from '../../shared/contract.ts';
+import type { FinetuneMethodId } from '../../shared/finetune.ts';
 import { CaptionFields } from '../ui/CaptionFields.tsx';
 import { Labelled, NumberField, Select, TextField } from '../ui/controls.tsx';
 import { Fold, LabelsField } from '../ui/fields.tsx';
@@ -7,7 +8,7 @@ import { bytes } from '../ui/format.ts';
 import { MethodChip } from '../ui/MethodChip.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { go } from '../ui/navigation.ts';
-import { defaultName, methodsFor, type Plan, trainsText } from './plan.ts';
+import { defaultName, methodsFor, type Own, type Plan, trainsText } from './plan.ts';
 
 type FieldProps = { plan: Plan; onChange(part: Partial<Plan>): void };
 
@@ -90,9 +91,10 @@ export function ShotsField({ plan, onChange }: FieldProps) {
   );
 }
 
-/** What captions are to a method beside the zero-shot figure, which every run is weighed against. */
-const captionsAre = ({ method, encoders }: Plan): string => {
-  if (method === 'lora' && trainsText(method, encoders))
+/** What captions are to a run beside the zero-shot figure, which every one is weighed against; '' while that is not known. */
+export const captionsAre = (method: FinetuneMethodId, own: Own): string => {
+  if (method === 'lora' && own === undefined) return '';
+  if (method === 'lora' && trainsText(own))
     return 'Images are told apart by these captions, one of each class drawn for a step: the text side is trained too.';
   if (method === 'flyp') return 'Images are trained against these captions, one drawn for each image of a step.';
   if (method === 'lp-ft')
@@ -100,13 +102,13 @@ const captionsAre = ({ method, encoders }: Plan): string => {
   return 'The head begins from the features of these captions.';
 };
 
-export function CaptionsField({ plan, onChange, dataset }: FieldProps & { dataset: Dataset }) {
+export function CaptionsField({ plan, onChange, dataset, own }: FieldProps & { dataset: Dataset; own: Own }) {
   return (
     <Fold
       summary="Captions: own templates and class names"
       filled={plan.templates.length > 0 || Object.keys(plan.classNames).length > 0}
     >
-      <p className="muted small">{captionsAre(plan)}</p>
+      <p className="muted small one-line">{captionsAre(plan.method, own)}</p>
       <CaptionFields dataset={dataset} captions={plan} onChange={onChange} />
     </Fold>
   );

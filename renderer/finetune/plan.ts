@@ -9,6 +9,7 @@ import {
   type FinetuneSettings,
   finetuneSettings,
   HEAD_METHOD_IDS,
+  type ResolvedSettings,
 } from '../../shared/finetune.ts';
 import type { Shots } from '../../shared/report.ts';
 import { className } from '../../shared/templates.ts';
@@ -20,6 +21,8 @@ import { type Machine, machineParams } from '../ui/devices.ts';
 export type NumberName = Exclude<keyof FinetuneSettings, 'augment' | 'targets' | 'encoders' | 'recompute'>;
 export type Encoders = NonNullable<FinetuneSettings['encoders']>;
 export type Targets = NonNullable<FinetuneSettings['targets']>;
+/** What the engine would set where nothing is typed; undefined while its answer is not there. */
+export type Own = ResolvedSettings | undefined;
 
 export type Plan = Captions &
   Machine & {
@@ -103,8 +106,7 @@ export const AUGMENT_NAMES: Record<Augmentation, string> = {
 };
 export const AUGMENT_OPTIONS = AUGMENTATIONS.map((value) => ({ value, label: AUGMENT_NAMES[value] }));
 
-export const TARGET_CHOICES: { value: string; label: string; targets: Targets | null }[] = [
-  { value: 'own', label: 'the method’s own', targets: null },
+export const TARGET_CHOICES: { value: string; label: string; targets: Targets }[] = [
   { value: 'qv', label: 'q and v', targets: ['q', 'v'] },
   { value: 'qkv', label: 'q, k and v', targets: ['q', 'k', 'v'] },
   { value: 'qkvo', label: 'q, k, v and o', targets: ['q', 'k', 'v', 'o'] },
@@ -121,8 +123,8 @@ export const ENCODER_OPTIONS = ENCODERS.map((value) => ({
   note: ENCODER_NOTES[value],
 }));
 
-export const targetsValue = (targets: Targets | null): string =>
-  TARGET_CHOICES.find((one) => one.targets?.join() === targets?.join())?.value ?? 'own';
+export const targetsChoice = (targets: Targets | null | undefined): (typeof TARGET_CHOICES)[number] | undefined =>
+  TARGET_CHOICES.find((one) => one.targets.join() === targets?.join());
 
 const parse = (text: string): number => Number(text.trim().replace(',', '.'));
 
@@ -136,10 +138,22 @@ export function settingProblem(plan: Plan, name: NumberName): string | null {
   return `${label}: “${text}” cannot be used (${hint.toLowerCase()}).`;
 }
 
-/** What differs from the method's own; settings of other methods and what cannot be read are left out. */
-export function settingsSent(plan: Plan): FinetuneSettings {
-  const names = settingsOf(plan.method, [...MAIN_SETTINGS, ...MORE_SETTINGS]).map(({ name }) => name);
-  const numbers = names.flatMap((name) => {
+/** Whether the text side is trained too, against the captions: the answer has no rate of a head then. False while it is not known. */
+export const trainsText = (own: Own): boolean => own !== undefined && own.headLr === undefined;
+
+/** The numbers a run takes: what was typed for a head waits for when there is one. */
+const numbersOf = (method: FinetuneMethodId, own: Own): NumberName[] =>
+  settingsOf(method, [...MAIN_SETTINGS, ...MORE_SETTINGS])
+    .map(({ name }) => name)
+    .filter((name) => name !== 'headLr' || !trainsText(own));
+
+/** The choice of encoders, where there is one. */
+export const encodersSent = ({ method, encoders }: Plan, { hasText }: ModelInfo): FinetuneSettings =>
+  encoders && method === 'lora' && hasText ? { encoders } : {};
+
+/** What differs from the method's own; what does not apply and what cannot be read are left out. */
+export function settingsSent(plan: Plan, model: ModelInfo, own: Own): FinetuneSettings {
+  const numbers = numbersOf(plan.method, own).flatMap((name) => {
     const text = plan.typed[name]?.trim() ?? '';
     return text === '' || settingProblem(plan, name) !== null ? [] : [[name, parse(text)] as const];
   });
@@ -148,7 +162,7 @@ export function settingsSent(plan: Plan): FinetuneSettings {
     ...(plan.augment && trainsEncoder(plan.method) ? { augment: plan.augment } : {}),
     ...(plan.recompute && trainsEncoder(plan.method) ? { recompute: true } : {}),
     ...(plan.targets && plan.method === 'lora' ? { targets: plan.targets } : {}),
-    ...(plan.encoders && plan.method === 'lora' ? { encoders: plan.encoders } : {}),
+    ...encodersSent(plan, model),
   };
 }
 
@@ -180,7 +194,12 @@ export const defaultName = (model: string, method: FinetuneMethodId, dataset: st
   [model, method, dataset].map(folderPart).join('-').slice(0, 100);
 
 /** What is missing before it can start, or null. */
-export function notReady(plan: Plan, dataset: Dataset | undefined, model: ModelInfo | undefined): string | null {
+export function notReady(
+  plan: Plan,
+  dataset: Dataset | undefined,
+  model: ModelInfo | undefined,
+  own: Own,
+): string | null {
   const problem = datasetProblem(dataset);
   if (problem || !dataset) return problem;
   if (!model) return 'Choose a model.';
@@ -189,8 +208,8 @@ export function notReady(plan: Plan, dataset: Dataset | undefined, model: ModelI
   const { shots } = plan;
   const least = scarcest(dataset);
   if (shots !== 'all' && least && least.train < shots) return `${trainingImages(least)}, less than ${shots} a class.`;
-  const wrong = settingsOf(plan.method, [...MAIN_SETTINGS, ...MORE_SETTINGS])
-    .map(({ name }) => settingProblem(plan, name))
+  const wrong = numbersOf(plan.method, own)
+    .map((name) => settingProblem(plan, name))
     .find((problem) => problem !== null);
   return wrong ?? (model.hasText ? captionsProblem(plan) : null);
 }
@@ -206,18 +225,16 @@ export function paramsOf(
   dataset: Dataset,
   model: ModelInfo,
   control: Dataset | undefined,
+  own: Own,
 ): Params<'finetune.start'> {
   const name = plan.name.trim();
-  const settings = settingsSent(model.hasText ? plan : { ...plan, encoders: null });
-  // classes are captions then: what was typed for a head waits for when there is one
-  if (model.hasText && trainsText(plan.method, plan.encoders)) delete settings.headLr;
   return {
     datasetId: dataset.id,
     model: { id: model.id },
     method: plan.method,
     shots: plan.shots,
     seed: plan.seed,
-    settings,
+    settings: settingsSent(plan, model, own),
     ...(model.hasText ? usable(plan) : {}),
     control: control ? { datasetId: control.id, labels: controlLabels(plan, control) } : null,
     keepLeaks: plan.keepLeaks,
@@ -226,16 +243,8 @@ export function paramsOf(
   };
 }
 
-/** Whether the text side is trained too, against the captions. */
-export const trainsText = (method: FinetuneMethodId, encoders: Encoders | null = null): boolean =>
-  method === 'flyp' || (method === 'lora' && encoders !== 'vision');
-
 /** What the cost depends on: name, seed and control set change no step, captions only where images are trained against them. */
-export const costParams = (params: Params<'finetune.start'>): Params<'finetune.forecast'> => {
+export const costParams = (params: Params<'finetune.start'>, own: Own): Params<'finetune.forecast'> => {
   const { name: _name, control: _control, templates, classNames, ...rest } = params;
-  return {
-    ...rest,
-    ...(trainsText(params.method, params.settings?.encoders) ? { templates, classNames } : {}),
-    seed: 0,
-  };
+  return { ...rest, ...(trainsText(own) ? { templates, classNames } : {}), seed: 0 };
 };

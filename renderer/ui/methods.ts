@@ -38,7 +38,7 @@ export const METHODS: Record<MethodId, MethodLook> = {
   'last-blocks': look('last-blocks', 'The last blocks of the encoder and the head; the rest stays as it is.'),
   lora: look(
     'lora',
-    'Low-rank additions to the attention’s projections, in both encoders where there are two; merged when saved.',
+    'Low-rank additions to the attention of its encoders, or to a convolution network’s 1x1 products; merged when saved.',
   ),
   biases: look('biases', 'Only norms and biases, and the head (BitFit).'),
   'lp-ft': look('lp-ft', 'A linear probe first, then all of the weights from there.'),

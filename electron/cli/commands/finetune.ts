@@ -42,7 +42,8 @@ export const finetune: Command = {
   --recompute         work activations out again in the backward pass: less memory, about a third more time
   --blocks K          last-blocks: how many
   --rank R, --alpha A, --targets q,k,v,o,mlp,all, --dropout P, --encoders both|vision
-                      lora; on both encoders, which is its own where a text side is there, classes are told apart by captions
+                      lora; on both encoders, which is its own for a transformer with a text side, classes are told apart by
+                      captions; on vision alone by a head
   --steps-per-shot N  instead of --epochs: as many as come nearest to N steps for each label of a class (CLIP-LoRA: 500)
   --control DIR       images of other things: what the model could tell apart before, and still can
   --control-labels a,b,c

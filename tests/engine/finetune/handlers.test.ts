@@ -1,20 +1,36 @@
 // The calls about fine-tuning: what is refused before the queue and in which words, settings at once, stopping and deleting.
-import { existsSync, renameSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runFolder } from '../../../electron/engine/finetune/store.ts';
 import type { Parsed } from '../../../shared/contract.ts';
 import { finetuneParams } from '../../../shared/finetune.ts';
+import { fixturePath } from '../../helpers/shared.ts';
 import { openLab, paint, SMALL, type TrainLab } from './lab.ts';
 
+const models = mkdtempSync(path.join(tmpdir(), 'lab-handlers-'));
 let lab: TrainLab;
 let datasetId: number;
 
+/** A CLIP whose images pass a ResNet: both fixtures give 32 numbers. */
+function clipOfConvolutions(): void {
+  const folder = path.join(models, 'clip-resnet');
+  cpSync(fixturePath('tiny-resnet'), folder, { recursive: true });
+  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'onnx/text_model.onnx'])
+    copyFileSync(path.join(fixturePath('tiny-clip'), name), path.join(folder, name));
+}
+
 beforeAll(async () => {
-  lab = await openLab();
+  clipOfConvolutions();
+  lab = await openLab({ modelsDirs: [fixturePath(''), models] });
   await paint(lab.at('looks'), 8);
   datasetId = await lab.dataset('looks');
 }, 60_000);
-afterAll(() => lab.close());
+afterAll(async () => {
+  await lab.close();
+  rmSync(models, { recursive: true, force: true });
+});
 
 const params = (part: object): Parsed<'finetune.start'> =>
   finetuneParams.parse({ datasetId, model: { id: 'tiny-clip' }, method: 'fine-tune', shots: 2, ...part });
@@ -64,6 +80,31 @@ test('settings are spelt out at once, the asked ones among them, a batch never a
   });
   expect(await call(params({ method: 'fine-tune' }))).not.toHaveProperty('rank');
 });
+
+test('settings say what LoRA trains: both encoders against captions, or vision alone with a head', async () => {
+  const own = async (id: string, method: string, settings = {}) =>
+    lab.running.handlers['finetune.settings'](params({ model: { id }, method, settings }));
+  const both = await own('tiny-clip', 'lora');
+  expect(both).toMatchObject({ encoders: 'both', targets: ['q', 'k', 'v'] });
+  expect(both).not.toHaveProperty('headLr');
+  expect(await own('tiny-clip', 'lora', { encoders: 'vision' })).toMatchObject({ encoders: 'vision', headLr: 1e-4 });
+  const convolutions = await own('clip-resnet', 'lora');
+  expect(convolutions).toMatchObject({ encoders: 'vision', targets: ['all'], headLr: 3e-4 });
+  expect(await own('clip-resnet', 'lora', { encoders: 'both' })).not.toHaveProperty('headLr');
+  for (const id of ['tiny-clip', 'clip-resnet']) expect(await own(id, 'flyp')).not.toHaveProperty('headLr');
+  for (const method of ['fine-tune', 'last-blocks', 'biases', 'lp-ft', 'zs-probe', 'clap'])
+    expect(await own('tiny-clip', method), method).toHaveProperty('headLr');
+});
+
+test('LoRA of a CLIP of convolutions trains a head, at the rate that was asked for', async () => {
+  const settings = { ...SMALL, headLr: 0.02 };
+  const asked = { datasetId, model: { id: 'clip-resnet' }, method: 'lora' as const, shots: 2, settings };
+  const { settings: used, head, trainedParameters } = await lab.report(asked);
+  expect(used).toMatchObject({ encoders: 'vision', headLr: 0.02 });
+  expect(head).toBe('zero-shot');
+  const other = await lab.report({ ...asked, settings: { ...SMALL, encoders: 'both' } });
+  expect(other.trainedParameters).not.toBe(trainedParameters);
+}, 60_000);
 
 test('a run can be stopped while it trains, is deleted only after, and takes its folder with it', async () => {
   const { handlers, engine } = lab.running;
