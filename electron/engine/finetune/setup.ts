@@ -63,11 +63,14 @@ export async function openBackbone(
   return { name: info.name, folder, output, embedder };
 }
 
-/** By what the config says; convolutions take larger learning rates. */
-const familyOf = ({ modelType }: ModelFolder): Family =>
-  /resnet|mobilenet|efficientnet|convnext|regnet|densenet|vgg|mnasnet|shufflenet|inception|cnn/i.test(modelType)
-    ? 'convolution'
-    : 'transformer';
+const ATTENTION = ['Softmax', 'Attention', 'MultiHeadAttention'];
+
+/** By what the graph does, as configs often do not say: a vision transformer convolves once, a convolution network may attend a few times. */
+const familyOf = ({ vision }: ModelFolder): Family => {
+  const ops = vision?.header.ops ?? {};
+  const attentions = ATTENTION.reduce((sum, op) => sum + (ops[op] ?? 0), 0);
+  return (ops.Conv ?? 0) > 2 * attentions + 1 ? 'convolution' : 'transformer';
+};
 
 /** Images the model takes at once, where its file says so. */
 const fixedBatchOf = ({ vision }: Pick<ModelFolder, 'vision'>): number | null => {

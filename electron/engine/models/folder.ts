@@ -23,7 +23,6 @@ export type FeatureOutput = {
 export type ModelFolder = {
   path: string;
   family: ModelInfo['family'];
-  modelType: string;
   vision: (OnnxFile & { pixels: OnnxValue; preprocessing: ModelInput; outputs: FeatureOutput[] }) | null;
   /** `shared`: the image output that lives in one space with the captions. */
   text: (OnnxFile & { output: string; shared: string; tokenizer: TokenizerSettings }) | null;
@@ -70,13 +69,11 @@ export function readModelFolder(folder: string): ModelFolder {
 
   const provenance = readJson(path.join(folder, PROVENANCE));
   const open = (file: string): OnnxFile => checkExternal({ file, header: readOnnxHeader(file) });
-  const modelType = String(config.model_type ?? (config.pretrained_cfg ? 'timm' : ''));
   const vision = visionFile ? readVision(folder, open(visionFile), config) : null;
   const { text, textProblem } = readText(folder, textFile ? open(textFile) : null, vision, config);
   return {
     path: folder,
     family: vision ? (text ? 'dual' : 'vision') : 'text',
-    modelType,
     vision,
     text,
     textProblem,

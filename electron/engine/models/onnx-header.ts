@@ -14,6 +14,8 @@ export type OnnxHeader = {
   externalFiles: string[];
   /** Output -> the tensor that its last linear layer takes: the features before a projection or a classifier. */
   before: Record<string, string>;
+  /** How many nodes of each kind there are. */
+  ops: Record<string, number>;
 };
 
 const ELEMENT_TYPES: Record<number, string> = {
@@ -178,6 +180,8 @@ function readModel(source: Source): OnnxHeader {
       if (weight.file) externalFiles.add(weight.file);
     }
   }
+  const ops: Record<string, number> = {};
+  for (const { op } of nodes.values()) ops[op] = (ops[op] ?? 0) + 1;
   const before: Record<string, string> = {};
   for (const { name } of outputs) {
     const tensor = beforeLinear(name, nodes, weights);
@@ -189,6 +193,7 @@ function readModel(source: Source): OnnxHeader {
     outputs,
     externalFiles: [...externalFiles],
     before,
+    ops,
   };
 }
 

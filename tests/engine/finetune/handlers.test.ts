@@ -1,5 +1,14 @@
 // The calls about fine-tuning: what is refused before the queue and in which words, settings at once, stopping and deleting.
-import { copyFileSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,12 +22,17 @@ const models = mkdtempSync(path.join(tmpdir(), 'lab-handlers-'));
 let lab: TrainLab;
 let datasetId: number;
 
-/** A CLIP whose images pass a ResNet: both fixtures give 32 numbers. */
+/** A CLIP whose images pass a ResNet, though its config does not say so: both fixtures give 32 numbers. */
 function clipOfConvolutions(): void {
   const folder = path.join(models, 'clip-resnet');
   cpSync(fixturePath('tiny-resnet'), folder, { recursive: true });
   for (const name of ['tokenizer.json', 'tokenizer_config.json', 'onnx/text_model.onnx'])
     copyFileSync(path.join(fixturePath('tiny-clip'), name), path.join(folder, name));
+  const config = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as object;
+  writeFileSync(
+    path.join(folder, 'config.json'),
+    JSON.stringify({ ...config, model_type: 'clip', architectures: null }),
+  );
 }
 
 beforeAll(async () => {

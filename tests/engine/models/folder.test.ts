@@ -31,6 +31,7 @@ describe('an ONNX file', () => {
       ['pooler_output', 2, 64],
     ]);
     expect(header.before).toEqual({ image_embeds: 'pooler_output' });
+    expect(header.ops).toMatchObject({ Conv: 1, Softmax: 2 });
   });
   test('that keeps its weights in another file names it', () => {
     expect(readOnnxHeader(fixturePath('tiny-onnx/external.onnx')).externalFiles).toEqual(['external.onnx_data']);
