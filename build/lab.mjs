@@ -7,4 +7,6 @@ if (!isReady()) {
   );
   process.exit(1);
 }
-runUnderNode24('electron/cli/main.ts', process.argv.slice(2));
+const args = process.argv.slice(2);
+// A server computes at a lower priority than the browser, which Linux compares by session (engine/workers/priority.ts).
+runUnderNode24('electron/cli/main.ts', args, args[0] === 'serve' && process.platform === 'linux');

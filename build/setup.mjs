@@ -75,7 +75,11 @@ export function setup() {
 }
 
 /** Runs the script `name` under Node 24 with this terminal, and ends as it ends. */
-export function runUnderNode24(/** @type {string} */ name, /** @type {string[]} */ args) {
+export function runUnderNode24(
+  /** @type {string} */ name,
+  /** @type {string[]} */ args,
+  /** In a session of its own: signals reach it through this process. */ detached = false,
+) {
   let node;
   try {
     node = setup();
@@ -86,6 +90,7 @@ export function runUnderNode24(/** @type {string} */ name, /** @type {string[]} 
   const bin = path.join(root, 'node_modules', '.bin');
   const child = spawn(node, [path.join(root, name), ...args], {
     stdio: 'inherit',
+    detached,
     // What the program starts (vite, vitest, tsc) must find the same Node first.
     env: {
       ...process.env,
