@@ -6,6 +6,8 @@ import { LabError } from '../../shared/contract.ts';
 import { MAX_THREADS } from '../../shared/finetune.ts';
 import { METHOD_IDS, type MethodId, type Shots } from '../../shared/report.ts';
 import { TEMPLATE_SETS } from '../../shared/templates.ts';
+import { className } from '../engine/datasets/layout.ts';
+import { LENIENT_CSV } from '../engine/datasets/list-text.ts';
 import { list, text, UsageError, type Values, whole } from './command.ts';
 import type { Session } from './session.ts';
 
@@ -65,9 +67,12 @@ export function readTemplates(given: string[]): string[] {
 /** Words for captions: by class from a JSON object or a CSV of class,words; in the order of the classes from a list. */
 export type ClassWords = Record<string, string> | string[];
 
-/** Throws for a class named twice, and for one without a word. */
+/** Classes are spelt as the dataset spells them. Throws for a class named twice, and for one without a word. */
 export function readClassNames(file: string): ClassWords {
-  const words = parseClassNames(file);
+  const parsed = parseClassNames(file);
+  const words = Array.isArray(parsed)
+    ? parsed.map(className)
+    : Object.fromEntries(Object.entries(parsed).map(([name, word]) => [className(name), word]));
   for (const [of, word] of Object.entries(words))
     if (word.trim() === '')
       throw new LabError(
@@ -182,7 +187,7 @@ function readJson(file: string): unknown {
 
 function csvRows(file: string): string[][] {
   try {
-    return parse(readFileSync(file), { bom: true, relax_column_count: true, skip_empty_lines: true, trim: true });
+    return parse(readFileSync(file), { ...LENIENT_CSV, bom: true, skip_empty_lines: true });
   } catch (error) {
     throw new LabError('bad-request', `${file} cannot be read as CSV: ${(error as Error).message}.`);
   }

@@ -4,6 +4,17 @@ import { createReadStream } from 'node:fs';
 
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
+/**
+ * For csv-parse, which otherwise takes the first line's end for every line's: a file that two programs wrote, or one and a hand,
+ * mixes them. Quotes and spaces may stand where the format has none.
+ */
+export const LENIENT_CSV = {
+  record_delimiter: ['\r\n', '\n', '\r'],
+  relax_column_count: true,
+  relax_quotes: true,
+  trim: true,
+};
+
 /** Reads the whole file, but never keeps it. */
 export async function encodingOf(file: string): Promise<Encoding> {
   const strict = new TextDecoder('utf-8', { fatal: true });

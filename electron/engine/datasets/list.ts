@@ -5,7 +5,7 @@ import { CsvError, parse } from 'csv-parse';
 import { LabError, type Split } from '../../../shared/contract.ts';
 import { fsReason } from './fs-reason.ts';
 import { className, splitNamed } from './layout.ts';
-import { type Encoding, encodingOf, textOf } from './list-text.ts';
+import { type Encoding, encodingOf, LENIENT_CSV, textOf } from './list-text.ts';
 
 /** One file as the list names it. `fault` says why the row itself cannot be used; the file is then not read. */
 export type ListEntry = { path: string; label: string | null; split: Split | null; fault: string | null };
@@ -83,7 +83,7 @@ async function csvRows(file: string, encoding: Encoding): Promise<RawRow[]> {
     .pipe(
       parse({
         delimiter: await delimiterOf(file, encoding),
-        relax_column_count: true,
+        ...LENIENT_CSV,
         skip_empty_lines: true,
         info: true,
       }),
