@@ -304,6 +304,16 @@ test('a data folder that cannot be made is named in one sentence', async () => {
   expect(stderr).toMatch(/^The data folder \S+occupied cannot be made .*--data-dir or LAB_DATA_DIR\.\n$/);
 });
 
+test.runIf(process.platform === 'linux')(
+  'a folder that nothing can be written into is refused before any work (needs Linux: /proc is such a one, for root too)',
+  async () => {
+    const { code, stdout, stderr } = await lab(dir, 'compare', folder, '--out', '/proc', '--json');
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^The folder \/proc cannot be made or written to: .*--out\.\n$/);
+  },
+);
+
 test('a list that names a file under two labels says which one counts', async () => {
   writeFileSync(at('shapes', 'twice.csv'), 'path,label\ntrain/circle/circle-1.png,a\ntrain/circle/circle-1.png,b\n');
   const { code, stdout, stderr } = await lab(dir, 'import', at('shapes', 'twice.csv'), '--json');
