@@ -146,15 +146,16 @@ export async function resolveModel({ running }: Session, given: string): Promise
   try {
     return { id: (await store.get(given)).id };
   } catch (error) {
-    const at = given.lastIndexOf(':');
-    if (at <= 0) throw error;
-    const info = await store.get(given.slice(0, at)).catch(() => {
-      throw error;
-    });
-    const output = given.slice(at + 1);
-    if (!info.outputs.includes(output))
-      throw new LabError('bad-request', `${info.id} has no output "${output}". It has: ${info.outputs.join(', ')}.`);
-    return { id: info.id, output };
+    // an output may have a colon of its own (before:image_embeds), and so may a folder
+    for (const { index } of [...given.matchAll(/(?<=.):/g)].reverse()) {
+      const info = await store.get(given.slice(0, index)).catch(() => null);
+      if (!info) continue;
+      const output = given.slice(index + 1);
+      if (!info.outputs.includes(output))
+        throw new LabError('bad-request', `${info.id} has no output "${output}". It has: ${info.outputs.join(', ')}.`);
+      return { id: info.id, output };
+    }
+    throw error;
   }
 }
 
