@@ -7,7 +7,7 @@ import { MAX_THREADS } from '../../shared/finetune.ts';
 import { METHOD_IDS, type MethodId, type Shots } from '../../shared/report.ts';
 import { TEMPLATE_SETS } from '../../shared/templates.ts';
 import { className } from '../engine/datasets/layout.ts';
-import { LENIENT_CSV } from '../engine/datasets/list-text.ts';
+import { decodeText, delimiterIn, LENIENT_CSV } from '../engine/datasets/list-text.ts';
 import { list, text, UsageError, type Values, whole } from './command.ts';
 import type { Session } from './session.ts';
 
@@ -172,7 +172,7 @@ function readLines(file: string): string[] {
     if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
     throw new LabError('bad-request', `${file} is not a list of strings.`);
   }
-  const lines = readFileSync(file, 'utf8')
+  const lines = decodeText(readFileSync(file))
     .split(/\r?\n/)
     .map((line) => line.trim());
   return lines.filter((line) => line !== '' && !line.startsWith('#'));
@@ -180,7 +180,7 @@ function readLines(file: string): string[] {
 
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, ''));
+    return JSON.parse(decodeText(readFileSync(file)));
   } catch (error) {
     throw new LabError('bad-request', `${file} cannot be read as JSON: ${(error as Error).message}.`);
   }
@@ -188,7 +188,10 @@ function readJson(file: string): unknown {
 
 function csvRows(file: string): string[][] {
   try {
-    return parse(readFileSync(file), { ...LENIENT_CSV, bom: true, skip_empty_lines: true });
+    const content = decodeText(readFileSync(file));
+    // without a header a semicolon may belong to a name
+    const delimiter = /^"?(class|label)\b/i.test(content) ? delimiterIn(content) : ',';
+    return parse(content, { ...LENIENT_CSV, delimiter, skip_empty_lines: true });
   } catch (error) {
     throw new LabError('bad-request', `${file} cannot be read as CSV: ${(error as Error).message}.`);
   }
