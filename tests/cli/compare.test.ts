@@ -174,6 +174,28 @@ test('--test-dir takes the test from another folder; --test-fraction draws it', 
   expect(inside).toMatchObject({ code: 2, stdout: '' });
 }, 120_000);
 
+test('--test-dir reads both folders as an import does: splits by any name, val beside train, a folder around all', async () => {
+  await drawImages(at('apart', 'Train'), 4, 200);
+  await drawImages(at('apart', 'Valid'), 2, 210);
+  await drawImages(at('tests', 'images'), 3, 220);
+  const counts = async (test: string) => {
+    const args = ['--methods', 'nearest-mean', '--shots', '1', '--seeds', '1', '--json'];
+    const { stdout } = await lab(dir, 'compare', at('apart'), '--test-dir', test, ...args);
+    const report = JSON.parse(stdout) as Report;
+    expect(report.classes).toEqual(CLASSES);
+    return report.counts;
+  };
+  expect(await counts(at('tests'))).toMatchObject({ train: 12, val: 6, test: 9 });
+  expect(await counts(at('apart', 'Valid'))).toMatchObject({ train: 12, val: 0, test: 6 });
+  const flat = await lab(dir, 'compare', at('apart'), '--test-dir', at('tests', 'images', 'circle'));
+  expect(flat).toMatchObject({ code: 1, stderr: expect.stringContaining('holds no usable image of a class') });
+  const none = await lab(dir, 'compare', at('tests'), '--test-dir', at('apart'));
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('images for train and val, but none for test'),
+  });
+}, 120_000);
+
 test('--test-fraction is of its own run: the next one finds the split of the folder, or the usual fifth', async () => {
   const counts = async (...args: string[]) => {
     const more = ['--methods', 'nearest-mean', '--shots', '1', '--seeds', '1', '--json'];
