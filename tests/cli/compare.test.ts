@@ -219,6 +219,8 @@ test.each([
   [['compare', '.', '--seeds', '0'], 2, '--seeds 0'],
   [['compare', '.', '--test-fraction', '1'], 2, '--test-fraction 1'],
   [['compare', '.', '--templates', 'a photo'], 2, 'nor a template with {}'],
+  [['compare', '.', '--data-dir', ''], 2, '--data-dir is given without a value'],
+  [['classify', '.', '--model', 'x', '--labels', 'a,b,a'], 2, '--labels names "a" twice'],
   [['compare', '.', '--nonsense'], 2, '--nonsense'],
   [['compare', '.', '--methods', ','], 2, '--methods names no method'],
   [['compare', '.', '--epochs', '3'], 2, '--epochs goes with methods that train'],
