@@ -271,7 +271,7 @@ test('a list names files, labels and splits; a second run reuses its dataset', a
   ]);
   writeFileSync(
     at('shapes', 'list.csv'),
-    `path,label,split\n${lines.join('\n')}\ntrain/none/gone.png,the cross,train\n`,
+    `path,label,split\n${lines.join('\n')}\ntrain/none/gone.png,the cross,train\ntrain/cross/cross-7.png,the cross,\n`,
   );
   const args = [
     'compare',
@@ -288,8 +288,11 @@ test('a list names files, labels and splits; a second run reuses its dataset', a
   expect(code).toBe(0);
   const report = JSON.parse(stdout) as Report;
   expect(report.classes).toEqual(CLASSES.map((name) => `the ${name}`));
-  expect(report.counts).toMatchObject({ train: 12, val: 0, test: 3, excluded: 1 });
-  expect(report.excluded[0]!.path).toBe('train/none/gone.png');
+  expect(report.counts).toMatchObject({ train: 12, val: 0, test: 3, excluded: 2 });
+  expect(report.excluded).toEqual([
+    { path: 'train/none/gone.png', reason: 'the file is not there' },
+    { path: 'train/cross/cross-7.png', reason: 'no split' },
+  ]);
   const count = () => {
     const db = new Sqlite(at('data', 'lab.sqlite'), { readonly: true });
     const datasets = db.prepare('SELECT count(*) FROM dataset').pluck().get();
