@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { type Dataset, LabError } from '../../shared/contract.ts';
+import { type Dataset, LabError, type Split } from '../../shared/contract.ts';
+import { readLayout } from '../engine/datasets/layout.ts';
 import { demoDataset } from '../engine/demo/demo.ts';
 import { UsageError } from './command.ts';
 import type { Session } from './session.ts';
@@ -28,7 +29,19 @@ export async function openDataset(
       'bad-request',
       `${choice.source} holds no usable image (${dataset.files} files with an image's extension, ${dataset.problems} of them with a problem).`,
     );
-  return dataset;
+  return choice.testDir === undefined ? dataset : byFolders(session, dataset, choice.testDir);
+}
+
+/** Test images without a class would leave a test drawn from the training images, which nobody asked for. */
+async function byFolders({ client }: Session, dataset: Dataset, testDir: string): Promise<Dataset> {
+  const { id, splitSource } = dataset;
+  const split = splitSource === 'folders' ? dataset : await client.call('dataset.split', { id, ...FOLDERS });
+  if (split.classes.every(({ test }) => test === 0))
+    throw new LabError(
+      'bad-request',
+      `--test-dir ${testDir} holds no usable image of a class. It needs a sub-folder for each class, as the training images have.`,
+    );
+  return split;
 }
 
 /**
@@ -63,7 +76,8 @@ async function datasetId(session: Session, { source, testDir }: DatasetChoice): 
   }
   const chosen = path.resolve(source);
   if (!existsSync(chosen)) throw new LabError('not-found', `There is no folder or list ${chosen}.`);
-  const target = testDir === undefined ? chosen : pairFolder(running.engine.dirs.data, chosen, path.resolve(testDir));
+  const target =
+    testDir === undefined ? chosen : await pairFolder(running.engine.dirs.data, chosen, path.resolve(testDir));
   const known = knownDataset(session, target);
   if (known !== null) {
     await wait(await client.call('dataset.rescan', { id: known }));
@@ -94,35 +108,46 @@ function knownDataset({ running }: Session, target: string): number | null {
 }
 
 /**
- * Training and test images in two places are one dataset whose folder holds two links, train and test: it lies in the data
- * folder, is scanned like any other, and is found again by the same two paths.
+ * Training and test images in two places are one dataset whose folder holds links, train and test (and val, where the training
+ * images have one): it lies in the data folder, is scanned like any other, and is found again by the same paths.
  */
-function pairFolder(dataDir: string, trainDir: string, testDir: string): string {
-  for (const [option, folder] of [
-    ['The folder', trainDir],
-    ['--test-dir', testDir],
-  ] as const)
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-      throw new UsageError(`${option} ${folder} is not a folder.`);
-  const [train, test] = [realpathSync(ownSplit(trainDir, 'train')), realpathSync(ownSplit(testDir, 'test'))];
-  const holds = (outer: string, inner: string) => outer === inner || inner.startsWith(outer + path.sep);
-  if (holds(train, test) || holds(test, train))
+async function pairFolder(dataDir: string, trainDir: string, testDir: string): Promise<string> {
+  const train = await splitsIn(trainDir, 'The folder', 'train');
+  const test = (await splitsIn(testDir, '--test-dir', 'test')).get('test')!;
+  const overlap = (a: string, b: string) => a === b || a.startsWith(b + path.sep) || b.startsWith(a + path.sep);
+  if (overlap(train.get('train')!, test))
     throw new UsageError(
       `--test-dir ${testDir} and ${trainDir} lie in one another: the test would hold training images.`,
     );
-  const name = createHash('sha256').update(`${train}\0${test}`).digest('hex').slice(0, 16);
+  const places: [Split, string][] = [
+    ['train', train.get('train')!],
+    ['test', test],
+  ];
+  const val = train.get('val');
+  if (val !== undefined && !overlap(val, test)) places.push(['val', val]); // one that is named as the test is the test
+  const name = createHash('sha256')
+    .update(places.map(([, place]) => place).join('\0'))
+    .digest('hex')
+    .slice(0, 16);
   const folder = path.join(dataDir, 'pairs', name);
   mkdirSync(folder, { recursive: true });
-  link(train, path.join(folder, 'train'));
-  link(test, path.join(folder, 'test'));
+  for (const [split, place] of places) link(place, path.join(folder, split));
   return folder;
 }
 
-/** DIR/train where DIR has both splits itself, else DIR. */
-const ownSplit = (folder: string, split: 'train' | 'test') => {
-  const inside = path.join(folder, split);
-  return statSync(inside, { throwIfNoEntry: false })?.isDirectory() ? inside : folder;
-};
+/** Where a folder's splits lie, as an import of it would find them; one without splits is all `wanted`. */
+async function splitsIn(folder: string, option: string, wanted: Split): Promise<Map<Split, string>> {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`${option} ${folder} is not a folder.`);
+  const { prefix, splits } = await readLayout(folder);
+  const own = new Map([...splits].map(([name, split]) => [split, realpathSync(path.join(folder, prefix, name))]));
+  if (own.size === 0) return new Map([[wanted, realpathSync(path.join(folder, prefix))]]);
+  if (!own.has(wanted))
+    throw new UsageError(
+      `${option} ${folder} has images for ${[...own.keys()].join(' and ')}, but none for ${wanted}.`,
+    );
+  return own;
+}
 
 function link(target: string, at: string): void {
   const there = lstatSync(at, { throwIfNoEntry: false });

@@ -5,7 +5,8 @@ import { parse } from 'csv-parse/sync';
 import { LabError } from '../../shared/contract.ts';
 import { SPLIT_CODE, stratifiedSplit, UNUSED } from '../../shared/protocol.ts';
 import { FEATURE_METHOD_IDS, METHOD_IDS, type ReportModel } from '../../shared/report.ts';
-import { splitNamed } from '../engine/datasets/layout.ts';
+import { className, splitNamed } from '../engine/datasets/layout.ts';
+import { decodeText, delimiterIn, LENIENT_CSV } from '../engine/datasets/list-text.ts';
 import { type GridInput, type GridRow, runGrid, testItems } from '../engine/methods/grid.ts';
 import { readNpy } from '../engine/npy.ts';
 import { LAB_VERSION } from '../engine/program.ts';
@@ -192,7 +193,8 @@ function readLabels(file: string, count: number): LabelRow[] {
   let cells: string[][];
   try {
     // Empty lines are kept: they are rows without a label, and row i must stay row i.
-    cells = parse(Buffer.from(readBytes(file)), { bom: true, relax_column_count: true, trim: true });
+    const text = decodeText(readBytes(file));
+    cells = parse(text, { ...LENIENT_CSV, delimiter: delimiterIn(text) });
   } catch (error) {
     if (error instanceof LabError) throw error;
     throw new LabError('bad-request', `${file} cannot be read as CSV: ${(error as Error).message}.`);
@@ -206,7 +208,7 @@ function readLabels(file: string, count: number): LabelRow[] {
     );
   while (cells.length > count && cells.at(-1)!.every((cell) => cell === '')) cells.pop(); // empty lines at the end
   return cells.map((row, i) => ({
-    label: row[label] ?? '',
+    label: className(row[label] ?? ''),
     split: split < 0 ? null : (row[split] ?? ''),
     path: row[at] || `row ${i}`,
   }));

@@ -6,6 +6,8 @@ import { LabError } from '../../shared/contract.ts';
 import { MAX_THREADS } from '../../shared/finetune.ts';
 import { METHOD_IDS, type MethodId, type Shots } from '../../shared/report.ts';
 import { TEMPLATE_SETS } from '../../shared/templates.ts';
+import { className } from '../engine/datasets/layout.ts';
+import { decodeText, delimiterIn, LENIENT_CSV } from '../engine/datasets/list-text.ts';
 import { list, text, UsageError, type Values, whole } from './command.ts';
 import type { Session } from './session.ts';
 
@@ -65,9 +67,12 @@ export function readTemplates(given: string[]): string[] {
 /** Words for captions: by class from a JSON object or a CSV of class,words; in the order of the classes from a list. */
 export type ClassWords = Record<string, string> | string[];
 
-/** Throws for a class named twice, and for one without a word. */
+/** Classes are spelt as the dataset spells them. Throws for a class named twice, and for one without a word. */
 export function readClassNames(file: string): ClassWords {
-  const words = parseClassNames(file);
+  const parsed = parseClassNames(file);
+  const words = Array.isArray(parsed)
+    ? parsed.map(className)
+    : Object.fromEntries(Object.entries(parsed).map(([name, word]) => [className(name), word]));
   for (const [of, word] of Object.entries(words))
     if (word.trim() === '')
       throw new LabError(
@@ -141,15 +146,16 @@ export async function resolveModel({ running }: Session, given: string): Promise
   try {
     return { id: (await store.get(given)).id };
   } catch (error) {
-    const at = given.lastIndexOf(':');
-    if (at <= 0) throw error;
-    const info = await store.get(given.slice(0, at)).catch(() => {
-      throw error;
-    });
-    const output = given.slice(at + 1);
-    if (!info.outputs.includes(output))
-      throw new LabError('bad-request', `${info.id} has no output "${output}". It has: ${info.outputs.join(', ')}.`);
-    return { id: info.id, output };
+    // an output may have a colon of its own (before:image_embeds), and so may a folder
+    for (const { index } of [...given.matchAll(/(?<=.):/g)].reverse()) {
+      const info = await store.get(given.slice(0, index)).catch(() => null);
+      if (!info) continue;
+      const output = given.slice(index + 1);
+      if (!info.outputs.includes(output))
+        throw new LabError('bad-request', `${info.id} has no output "${output}". It has: ${info.outputs.join(', ')}.`);
+      return { id: info.id, output };
+    }
+    throw error;
   }
 }
 
@@ -166,7 +172,7 @@ function readLines(file: string): string[] {
     if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
     throw new LabError('bad-request', `${file} is not a list of strings.`);
   }
-  const lines = readFileSync(file, 'utf8')
+  const lines = decodeText(readFileSync(file))
     .split(/\r?\n/)
     .map((line) => line.trim());
   return lines.filter((line) => line !== '' && !line.startsWith('#'));
@@ -174,7 +180,7 @@ function readLines(file: string): string[] {
 
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, ''));
+    return JSON.parse(decodeText(readFileSync(file)));
   } catch (error) {
     throw new LabError('bad-request', `${file} cannot be read as JSON: ${(error as Error).message}.`);
   }
@@ -182,7 +188,10 @@ function readJson(file: string): unknown {
 
 function csvRows(file: string): string[][] {
   try {
-    return parse(readFileSync(file), { bom: true, relax_column_count: true, skip_empty_lines: true, trim: true });
+    const content = decodeText(readFileSync(file));
+    // without a header a semicolon may belong to a name
+    const delimiter = /^"?(class|label)\b/i.test(content) ? delimiterIn(content) : ',';
+    return parse(content, { ...LENIENT_CSV, delimiter, skip_empty_lines: true });
   } catch (error) {
     throw new LabError('bad-request', `${file} cannot be read as CSV: ${(error as Error).message}.`);
   }

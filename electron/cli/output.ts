@@ -1,5 +1,5 @@
 // What a comparison leaves behind: the files of --out, and the table on stdout.
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { crossingSentences, startOrders } from '../../shared/chart/crossings.ts';
 import { seriesName, seriesOf, shotsOf } from '../../shared/chart/series.ts';
@@ -21,10 +21,11 @@ export async function writeOutputs(outcome: Outcome, out: string): Promise<strin
 export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
+    rmdirSync(mkdtempSync(path.join(folder, '.lab-'))); // a full disk and a read-only one say so too
   } catch (error) {
     throw new LabError(
       'bad-request',
-      `The folder ${folder} cannot be made: ${(error as Error).message}. Choose another with --out.`,
+      `The folder ${folder} cannot be made or written to: ${(error as Error).message}. Choose another with --out.`,
     );
   }
 }

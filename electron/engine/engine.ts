@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type EventName, type Events, type Handlers, LabError, type LogLine } from '../../shared/contract.ts';
 import { serve, type Wire } from '../../shared/rpc.ts';
 import type { Dirs, Engine } from './context.ts';
+import { asSpaceError } from './datasets/roots.ts';
 import { openCache, openDatabase, ownDataFolder } from './db/open.ts';
 import { createHandlers } from './handlers/handlers.ts';
 import { createImagePool, makeRoomForDecoding } from './images/pool.ts';
@@ -42,8 +43,19 @@ export type RunningEngine = {
 
 const LOG_LIMIT = 5_000_000; // bytes before the log is rotated once
 
-/** Opens the data folder and everything in it. Throws `conflict` naming the owner when another engine holds it. */
+/**
+ * Opens the data folder and everything in it. Throws `conflict` naming the owner when another engine holds it, `no-space` on a
+ * full disk.
+ */
 export async function createEngine(options: EngineOptions): Promise<RunningEngine> {
+  try {
+    return await openEngine(options);
+  } catch (error) {
+    throw asSpaceError(error);
+  }
+}
+
+async function openEngine(options: EngineOptions): Promise<RunningEngine> {
   if (options.host !== 'cli') process.env[SERVES_PEOPLE] = '1'; // before the first thread
   makeRoomForDecoding(availableParallelism());
   await lowerHelpers();

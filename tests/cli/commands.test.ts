@@ -90,6 +90,21 @@ test(
 );
 
 test(
+  'ID:OUTPUT picks an output, one with a colon in its name too',
+  async () => {
+    const model = at('models', 'tiny-clip');
+    for (const output of ['pooler_output', 'last_hidden_state:mean']) {
+      const { code, stdout } = await lab(dir, 'embed', folder, '--model', `${model}:${output}`, '--out', at('o.npy'));
+      expect(stdout).toContain(`12 rows of 64 (${output})`);
+      expect(code).toBe(0);
+    }
+    const wrong = await lab(dir, 'embed', folder, '--model', `${model}:last_hidden_state:max`, '--out', at('o.npy'));
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('no output "last_hidden_state:max"') });
+  },
+  TIMEOUT,
+);
+
+test(
   'classify gives every image its probabilities, by a model given as a folder',
   async () => {
     const { code, stdout, stderr } = await lab(

@@ -174,6 +174,28 @@ test('--test-dir takes the test from another folder; --test-fraction draws it', 
   expect(inside).toMatchObject({ code: 2, stdout: '' });
 }, 120_000);
 
+test('--test-dir reads both folders as an import does: splits by any name, val beside train, a folder around all', async () => {
+  await drawImages(at('apart', 'Train'), 4, 200);
+  await drawImages(at('apart', 'Valid'), 2, 210);
+  await drawImages(at('tests', 'images'), 3, 220);
+  const counts = async (test: string) => {
+    const args = ['--methods', 'nearest-mean', '--shots', '1', '--seeds', '1', '--json'];
+    const { stdout } = await lab(dir, 'compare', at('apart'), '--test-dir', test, ...args);
+    const report = JSON.parse(stdout) as Report;
+    expect(report.classes).toEqual(CLASSES);
+    return report.counts;
+  };
+  expect(await counts(at('tests'))).toMatchObject({ train: 12, val: 6, test: 9 });
+  expect(await counts(at('apart', 'Valid'))).toMatchObject({ train: 12, val: 0, test: 6 });
+  const flat = await lab(dir, 'compare', at('apart'), '--test-dir', at('tests', 'images', 'circle'));
+  expect(flat).toMatchObject({ code: 1, stderr: expect.stringContaining('holds no usable image of a class') });
+  const none = await lab(dir, 'compare', at('tests'), '--test-dir', at('apart'));
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('images for train and val, but none for test'),
+  });
+}, 120_000);
+
 test('--test-fraction is of its own run: the next one finds the split of the folder, or the usual fifth', async () => {
   const counts = async (...args: string[]) => {
     const more = ['--methods', 'nearest-mean', '--shots', '1', '--seeds', '1', '--json'];
@@ -197,6 +219,8 @@ test.each([
   [['compare', '.', '--seeds', '0'], 2, '--seeds 0'],
   [['compare', '.', '--test-fraction', '1'], 2, '--test-fraction 1'],
   [['compare', '.', '--templates', 'a photo'], 2, 'nor a template with {}'],
+  [['compare', '.', '--data-dir', ''], 2, '--data-dir is given without a value'],
+  [['classify', '.', '--model', 'x', '--labels', 'a,b,a'], 2, '--labels names "a" twice'],
   [['compare', '.', '--nonsense'], 2, '--nonsense'],
   [['compare', '.', '--methods', ','], 2, '--methods names no method'],
   [['compare', '.', '--epochs', '3'], 2, '--epochs goes with methods that train'],
@@ -247,7 +271,7 @@ test('a list names files, labels and splits; a second run reuses its dataset', a
   ]);
   writeFileSync(
     at('shapes', 'list.csv'),
-    `path,label,split\n${lines.join('\n')}\ntrain/none/gone.png,the cross,train\n`,
+    `path,label,split\n${lines.join('\n')}\ntrain/none/gone.png,the cross,train\ntrain/cross/cross-7.png,the cross,\n`,
   );
   const args = [
     'compare',
@@ -264,8 +288,11 @@ test('a list names files, labels and splits; a second run reuses its dataset', a
   expect(code).toBe(0);
   const report = JSON.parse(stdout) as Report;
   expect(report.classes).toEqual(CLASSES.map((name) => `the ${name}`));
-  expect(report.counts).toMatchObject({ train: 12, val: 0, test: 3, excluded: 1 });
-  expect(report.excluded[0]!.path).toBe('train/none/gone.png');
+  expect(report.counts).toMatchObject({ train: 12, val: 0, test: 3, excluded: 2 });
+  expect(report.excluded).toEqual([
+    { path: 'train/none/gone.png', reason: 'the file is not there' },
+    { path: 'train/cross/cross-7.png', reason: 'no split' },
+  ]);
   const count = () => {
     const db = new Sqlite(at('data', 'lab.sqlite'), { readonly: true });
     const datasets = db.prepare('SELECT count(*) FROM dataset').pluck().get();
@@ -303,6 +330,16 @@ test('a data folder that cannot be made is named in one sentence', async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(/^The data folder \S+occupied cannot be made .*--data-dir or LAB_DATA_DIR\.\n$/);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a folder that nothing can be written into is refused before any work (needs Linux: /proc is such a one, for root too)',
+  async () => {
+    const { code, stdout, stderr } = await lab(dir, 'compare', folder, '--out', '/proc', '--json');
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^The folder \/proc cannot be made or written to: .*--out\.\n$/);
+  },
+);
 
 test('a list that names a file under two labels says which one counts', async () => {
   writeFileSync(at('shapes', 'twice.csv'), 'path,label\ntrain/circle/circle-1.png,a\ntrain/circle/circle-1.png,b\n');

@@ -130,6 +130,33 @@ test('half precision gives the same report; without names the classes are the so
   expect(b.results.map((one) => one.accuracy)).toEqual(a.results.map((one) => one.accuracy));
 }, 120_000);
 
+test('labels with semicolons, mixed ends of lines and letters as a Mac writes them are the same labels', async () => {
+  const plain = JSON.parse(
+    (await lab(dir, 'compare', '--features', at('X.npy'), '--labels', at('y.csv'), '--json')).stdout,
+  );
+  const [head, ...lines] = readFileSync(at('y.csv'), 'utf8').trim().split('\n');
+  const accented = lines.map((line) => line.replace('ant', 'a\u0301nt').replace(/,(?=\w+,img)|,(?=img)/g, ';'));
+  writeFileSync(at('mixed.csv'), `${head!.replaceAll(',', ';')}\r\n${accented.join('\n')}\n`);
+  writeFileSync(at('accented.json'), JSON.stringify(['mole, blind', 'zebra', '\u00e1nt']));
+  const end = await lab(
+    dir,
+    ...[
+      'compare',
+      '--features',
+      at('X.npy'),
+      '--labels',
+      at('mixed.csv'),
+      '--class-names',
+      at('accented.json'),
+      '--json',
+    ],
+  );
+  expect(end.stderr).not.toMatch(/rror/);
+  const mixed: Report = JSON.parse(end.stdout);
+  expect(mixed.classes).toEqual(['mole, blind', 'zebra', '\u00e1nt']);
+  expect(mixed.counts.test).toBe(plain.counts.test);
+}, 60_000);
+
 test('a matrix stored by columns, as pandas hands it out, gives the same report', async () => {
   const columns = features.map((_, at) => features[(at % N) * DIM + Math.floor(at / N)]!);
   writeFileSync(at('XF.npy'), npy('<f4', columns, N, true));

@@ -172,7 +172,7 @@ test.each([
   [[...CLIP_RUN, '--seed', '-1'], '--seed'],
   [[...CLIP_RUN, '--epochs', '0'], '--epochs 0'],
   [[...CLIP_RUN, '--epochs', 'ten'], '--epochs ten: a number is needed'],
-  [[...CLIP_RUN, '--lr', ''], '--lr : a number is needed'],
+  [[...CLIP_RUN, '--lr', ''], '--lr is given without a value'],
   [[...CLIP_RUN, '--method', 'clap', '--epochs', '3'], '--epochs goes with methods that train the encoder'],
   [[...CLIP_RUN, '--lr', '0'], '--lr 0'],
   [[...CLIP_RUN, '--batch', '1.5'], '--batch 1.5'],

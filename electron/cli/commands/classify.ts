@@ -47,6 +47,8 @@ Columns: path, predicted, p, then the probability of each label.
     const labels = list(text(values, 'labels') ?? '');
     if (new Set(labels).size < 2)
       throw new UsageError('--labels needs at least two different labels, separated by commas.');
+    const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+    if (twice !== undefined) throw new UsageError(`--labels names "${twice}" twice.`);
     const templates = readTemplates(texts(values, 'templates'));
     const out = text(values, 'out');
     if (out !== undefined) makeFolder(path.dirname(path.resolve(out)));

@@ -117,7 +117,8 @@ export type Plan = {
 
 /** Everything that can be wrong about the options is found before anything is opened. */
 function readPlan(values: Values): Plan {
-  const out = text(values, 'out');
+  // the usual folder is made where the shell stands
+  const out = text(values, 'out') ?? (flag(values, 'json') ? undefined : '.');
   if (out !== undefined) makeFolder(path.resolve(out));
   const shots = readShots(text(values, 'shots') ?? '1,2,4,8,16');
   if (shots.length === 0) throw new UsageError('--shots names no shot count.');

@@ -7,8 +7,9 @@ import { classNames, type DatasetItem, datasetItems, getDataset } from './store.
 export type Drawn = { items: DatasetItem[]; classes: string[]; excluded: { path: string; reason: string }[] };
 
 /**
- * The dataset's usable items with their classes. A test item whose content is also in train is left out, with the reason; so is
- * a class without any usable item, such as an empty folder, which would otherwise leave no row that every class can fill.
+ * The dataset's usable items with their classes. Left out, with the reason: a test item whose content is also in train, one that
+ * has a label but no split, as a list may say it, and a class without any usable item, such as an empty folder, which would
+ * otherwise leave no row that every class can fill.
  */
 export function drawItems(engine: Pick<Engine, 'db'>, params: { datasetId: number; keepLeaks: boolean }): Drawn {
   const dataset = getDataset(engine.db, params.datasetId);
@@ -30,7 +31,12 @@ export function drawItems(engine: Pick<Engine, 'db'>, params: { datasetId: numbe
     );
   if (!labelled.some((item) => item.split === 'train'))
     throw new LabError('bad-request', `${dataset.name} has no training items. Set a split under Data.`);
-  return withHeldClasses({ items, classes, excluded });
+  const idle = labelled.filter((item) => item.split === null);
+  return withHeldClasses({
+    items: items.filter((item) => item.label < 0 || item.split !== null),
+    classes,
+    excluded: [...excluded, ...idle.map(({ path }) => ({ path, reason: 'no split' }))],
+  });
 }
 
 /**

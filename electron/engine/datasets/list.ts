@@ -5,7 +5,7 @@ import { CsvError, parse } from 'csv-parse';
 import { LabError, type Split } from '../../../shared/contract.ts';
 import { fsReason } from './fs-reason.ts';
 import { className, splitNamed } from './layout.ts';
-import { type Encoding, encodingOf, textOf } from './list-text.ts';
+import { delimiterIn, type Encoding, encodingOf, LENIENT_CSV, textOf } from './list-text.ts';
 
 /** One file as the list names it. `fault` says why the row itself cannot be used; the file is then not read. */
 export type ListEntry = { path: string; label: string | null; split: Split | null; fault: string | null };
@@ -83,7 +83,7 @@ async function csvRows(file: string, encoding: Encoding): Promise<RawRow[]> {
     .pipe(
       parse({
         delimiter: await delimiterOf(file, encoding),
-        relax_column_count: true,
+        ...LENIENT_CSV,
         skip_empty_lines: true,
         info: true,
       }),
@@ -111,16 +111,13 @@ async function csvRows(file: string, encoding: Encoding): Promise<RawRow[]> {
   return rows;
 }
 
-/** The comma, unless the first line has none but has tabs or semicolons, as spreadsheets of some countries write. */
 async function delimiterOf(file: string, encoding: Encoding): Promise<string> {
   let head = '';
   for await (const text of textOf(file, encoding)) {
     head += text;
     if (/[\r\n]/.test(head) || head.length > 4096) break;
   }
-  const line = head.split(/[\r\n]/, 1)[0]!;
-  if (line.includes(',')) return ',';
-  return line.includes('\t') ? '\t' : line.includes(';') ? ';' : ',';
+  return delimiterIn(head);
 }
 
 /** Null when the first row is no header; then the columns are path, label, split in this order. */

@@ -206,11 +206,13 @@ function python({ source, file }: ExportFacts): string {
       `    image = image.resize((w, h), ${resample})`,
     );
   }
-  if (spec.crop)
+  if (spec.crop) {
+    const half = (margin: string) => (spec.crop?.halves === 'even' ? `round((${margin}) / 2)` : `(${margin}) // 2`);
     resized.push(
-      `    left, top = (image.width - ${spec.crop.width}) // 2, (image.height - ${spec.crop.height}) // 2`,
+      `    left, top = ${half(`image.width - ${spec.crop.width}`)}, ${half(`image.height - ${spec.crop.height}`)}`,
       `    image = image.crop((left, top, left + ${spec.crop.width}, top + ${spec.crop.height}))`,
     );
+  }
   const type = { float16: 'np.float16', uint8: 'np.uint8' }[pixels.type] ?? 'np.float32';
   const order = channelsLast(pixels) ? 'x[None]' : 'x.transpose(2, 0, 1)[None]';
   const others = header.inputs.filter((input) => input.name !== pixels.name);

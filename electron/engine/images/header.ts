@@ -161,7 +161,10 @@ function readBmp(bytes: Uint8Array): ImageHeader {
 function readTiff(bytes: Uint8Array): ImageHeader {
   const tags = readIfd(bytes, 0, bytes.length);
   if (tags === null) throw cutShort();
-  return { format: 'tiff', ...tags };
+  const { ycc, ...rest } = tags;
+  // libvips takes the three for red, green and blue
+  if (ycc) throw new Error('TIFF in YCbCr without JPEG compression is not supported: convert it to RGB');
+  return { format: 'tiff', ...rest };
 }
 
 /** Orientation in the TIFF structure at [start, end); 1 where it is missing or damaged. */
@@ -169,8 +172,15 @@ function exifOrientation(bytes: Uint8Array, start: number, end: number): number 
   return readIfd(bytes, start, Math.min(end, bytes.length))?.orientation ?? 1;
 }
 
-/** Size and orientation tags of the first image file directory of a (Big)TIFF at [start, end); null when it is cut short. */
-function readIfd(bytes: Uint8Array, start: number, end: number): Omit<ImageHeader, 'format'> | null {
+/**
+ * Size, orientation and colour tags of the first image file directory of a (Big)TIFF at [start, end); null when it is cut short.
+ * `ycc`: luminance and two colour differences, stored as they are.
+ */
+function readIfd(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): (Omit<ImageHeader, 'format'> & { ycc: boolean }) | null {
   if (start + 16 > end) return null;
   const little = bytes[start] === 0x49;
   const u16 = little ? u16le : u16be;
@@ -181,19 +191,23 @@ function readIfd(bytes: Uint8Array, start: number, end: number): Omit<ImageHeade
   const directory = start + offset(start + (big ? 8 : 4));
   if (directory + (big ? 8 : 2) > end) return null;
   const entries = big ? offset(directory) : u16(bytes, directory);
-  const tags = { width: 0, height: 0, orientation: 1, cmyk: false };
+  const tags = { width: 0, height: 0, orientation: 1, cmyk: false, ycc: false };
+  let jpeg = false;
   const size = big ? 20 : 12;
   for (let i = 0, at = directory + (big ? 8 : 2); i < entries; i++, at += size) {
     if (at + size > end) return null;
     const tag = u16(bytes, at);
-    if (tag !== 256 && tag !== 257 && tag !== 262 && tag !== 274) continue;
+    if (![256, 257, 259, 262, 274].includes(tag)) continue;
     const value =
       u16(bytes, at + 2) === 3 ? u16(bytes, at + size - (big ? 8 : 4)) : u32(bytes, at + size - (big ? 8 : 4));
     if (tag === 256) tags.width = value;
     else if (tag === 257) tags.height = value;
-    else if (tag === 262)
+    else if (tag === 259)
+      jpeg = value === 6 || value === 7; // Compression
+    else if (tag === 262) {
       tags.cmyk = value === 5; // PhotometricInterpretation: separated
-    else if (value >= 1 && value <= 8) tags.orientation = value;
+      tags.ycc = value === 6;
+    } else if (value >= 1 && value <= 8) tags.orientation = value;
   }
-  return tags;
+  return { ...tags, ycc: tags.ycc && !jpeg };
 }

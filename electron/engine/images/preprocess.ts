@@ -26,15 +26,15 @@ export function normalise(bytes: Uint8Array, spec: Preprocessing, out: Float32Ar
 /** The 8-bit step before normalising: RGB of spec.width x spec.height. Only what the crop keeps is computed. */
 export function resizedAndCropped(rgb: Rgb, spec: Preprocessing, resize = resizeRgb): Uint8Array {
   const [width, height] = resizedSize(rgb.width, rgb.height, spec.resize);
-  const crop = spec.crop ?? { width, height };
+  const crop: NonNullable<Preprocessing['crop']> = spec.crop ?? { width, height };
   if (crop.width !== spec.width || crop.height !== spec.height) {
     throw new Error(
       `the model takes ${spec.width} x ${spec.height} pixels, its preprocessing gives ${crop.width} x ${crop.height}`,
     );
   }
   // transformers' center_crop: pads with zeros where the image is smaller, the odd pixel first.
-  const [left, x, w] = cropSpan(width, crop.width);
-  const [top, y, h] = cropSpan(height, crop.height);
+  const [left, x, w] = cropSpan(width, crop.width, crop.halves);
+  const [top, y, h] = cropSpan(height, crop.height, crop.halves);
   const part = resize(rgb, width, height, spec.resample, { left, top, width: w, height: h });
   if (w === crop.width && h === crop.height) return part;
   const padded = new Uint8Array(crop.width * crop.height * 3);
@@ -43,8 +43,10 @@ export function resizedAndCropped(rgb: Rgb, spec: Preprocessing, resize = resize
 }
 
 /** Along one axis: where the kept part begins in the image, where it lands in the crop, and its length. */
-function cropSpan(size: number, crop: number): [number, number, number] {
-  return size >= crop ? [Math.floor((size - crop) / 2), 0, crop] : [0, Math.ceil((crop - size) / 2), size];
+function cropSpan(size: number, crop: number, halves?: 'even'): [number, number, number] {
+  if (size < crop) return [0, Math.ceil((crop - size) / 2), size];
+  const start = Math.floor((size - crop) / 2);
+  return [halves === 'even' && (size - crop) % 2 === 1 && start % 2 === 1 ? start + 1 : start, 0, crop];
 }
 
 /** transformers' get_resize_output_image_size: the longer edge is cut to an integer, not rounded. */

@@ -7,8 +7,11 @@ export type Preprocessing = {
   /** shortest: the shorter edge becomes `size`, the other keeps the ratio (rounded down); exact: width x height; none. */
   resize: { mode: 'shortest'; size: number } | { mode: 'exact'; width: number; height: number } | { mode: 'none' };
   resample: Resample;
-  /** Centre crop, padded with 0 where the image is smaller; null: none. */
-  crop: { width: number; height: number } | null;
+  /**
+   * Centre crop, padded with 0 where the image is smaller; null: none. Half a pixel is rounded down, with `halves: 'even'` to
+   * the even side, as torchvision does.
+   */
+  crop: { width: number; height: number; halves?: 'even' } | null;
   /** 1/255, or 1 when the model takes bytes. */
   rescale: number;
   mean: [number, number, number];

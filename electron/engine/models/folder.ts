@@ -149,8 +149,7 @@ function readVision(folder: string, onnx: OnnxFile, config: Json): ModelFolder['
       'unsupported',
       `${onnx.file} has no output that can be an image feature; it gives ${onnx.header.outputs.map((output) => output.name).join(', ')}.`,
     );
-  const file = path.join(folder, 'preprocessor_config.json');
-  const json = readJson(file) ?? (config.pretrained_cfg ? config : null);
+  const { file, json } = imageSettings(folder, config);
   if (!json)
     throw new LabError(
       'bad-request',
@@ -168,9 +167,18 @@ function readVision(folder: string, onnx: OnnxFile, config: Json): ModelFolder['
   )
     throw new LabError(
       'bad-request',
-      `${file} makes images of ${preprocessing.width} x ${preprocessing.height}, but ${path.basename(onnx.file)} takes ${width} x ${height}. Put the preprocessor_config.json of this very model beside it.`,
+      `${file} makes images of ${preprocessing.width} x ${preprocessing.height}, but ${path.basename(onnx.file)} takes ${width} x ${height}. Put the ${path.basename(file)} of this very model beside it.`,
     );
   return { ...onnx, pixels, preprocessing, outputs };
+}
+
+/** What says how images become pixels, and where: for models of images and texts transformers 5 writes another file. */
+function imageSettings(folder: string, config: Json): { file: string; json: Json | null } {
+  const file = path.join(folder, 'preprocessor_config.json');
+  const both = path.join(folder, 'processor_config.json');
+  const own = readJson(file);
+  const part = own ? null : (readJson(both)?.image_processor as Json | undefined);
+  return part ? { file: both, json: part } : { file, json: own ?? (config.pretrained_cfg ? config : null) };
 }
 
 export function pixelInput(inputs: OnnxValue[]): OnnxValue | undefined {

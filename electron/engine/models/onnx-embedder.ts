@@ -205,10 +205,21 @@ function textSide(
   run: Run,
   dim: number,
 ): Pick<Embedder, 'text' | 'tokens'> {
+  const size = text.header.inputs.find(({ name }) => name === 'input_ids')?.shape[0];
+  const fixed = typeof size === 'number' && size > 0 ? size : null;
+  /** A graph of a fixed batch gets that many, empty ones at the end. */
   const rows = async (captions: string[], pad: 'context' | 'longest') => {
-    const tokens = await sessions.tokenize(text.tokenizer, captions, pad);
-    const result = await run(text, textFeeds(text, tokens, vision), text.output);
-    return poolRows(result.data, result.dims, 'row');
+    const made: Float32Array[] = [];
+    const step = fixed ?? Math.max(1, captions.length);
+    for (let start = 0; start < captions.length; start += step) {
+      const batch = captions.slice(start, start + step);
+      const full = [...batch, ...new Array<string>(step - batch.length).fill('')];
+      const tokens = await sessions.tokenize(text.tokenizer, full, pad);
+      const result = await run(text, textFeeds(text, tokens, vision), text.output);
+      const all = poolRows(result.data, result.dims, 'row');
+      made.push(all.subarray(0, (all.length / step) * batch.length));
+    }
+    return joined(made);
   };
   let padding: Promise<'context' | 'longest'> | null = null;
   const choosePadding = () => {
@@ -234,6 +245,16 @@ function textSide(
     return features;
   };
   return { text: features, tokens };
+}
+
+function joined(parts: Float32Array[]): Float32Array {
+  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** CLIP attends backwards only, so padding cannot matter and rows may be as short as the captions; others need it. Tried, not guessed. */

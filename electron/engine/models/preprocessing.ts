@@ -197,7 +197,7 @@ function readTimm(config: Json, name: string): ModelInput {
       ? { mode: 'exact', width: larger(width), height: larger(height) }
       : { mode: 'shortest', size: larger(Math.min(height, width)) },
     resample,
-    crop: { height, width },
+    crop: { height, width, halves: 'even' },
     rescale: 1 / 255,
     mean: triple(config.mean, IMAGENET.mean),
     std: triple(config.std, IMAGENET.std),

@@ -50,6 +50,19 @@ test('lists of other encodings: UTF-16 by its mark, Windows-1252 with a note', a
   expect((await labels('ansi.json', Buffer.from(json, 'latin1'))).rows).toEqual(rows);
 });
 
+test('CSV whose lines end in several ways, with spaces and quotes where the format has none', async () => {
+  const { entries } = await read(
+    'a.csv',
+    'path,label\r\n1.jpg,"cat, black"\n2.jpg, "dog"\r3.jpg,12" disc\n\n"4.jpg" ,"cat, black"\r\n',
+  );
+  expect(entries.map(({ path: at, label }) => [at, label])).toEqual([
+    ['1.jpg', 'cat, black'],
+    ['2.jpg', 'dog'],
+    ['3.jpg', '12" disc'],
+    ['4.jpg', 'cat, black'],
+  ]);
+});
+
 test('CSV without a header is path,label,split', async () => {
   const { entries } = await read('a.csv', 'x/1.jpg,cat\nx/2.jpg,dog,test\n');
   expect(entries.map(({ path: at, label, split }) => [at, label, split])).toEqual([

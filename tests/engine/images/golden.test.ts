@@ -114,6 +114,18 @@ describe('preprocessing', () => {
     expect([...out]).toEqual([0, 1, 2].flatMap((channel) => [...bytes].filter((_, i) => i % 3 === channel)));
   });
 
+  it('crops from the middle; half a pixel goes down, or to the even side as in torchvision', () => {
+    // Python: [int(round((w - 2) / 2.0)) for w in (5, 7, 9, 6)] and [(w - 2) // 2 for w in (5, 7, 9, 6)]
+    const starts = (halves?: 'even') =>
+      [5, 7, 9, 6].map((width) => {
+        const row = { width, height: 1, data: Uint8Array.from({ length: width * 3 }, (_, i) => Math.floor(i / 3)) };
+        const crop = { width: 2, height: 1, ...(halves ? { halves } : {}) };
+        return resizedAndCropped(row, { ...plain, crop, width: 2, height: 1 })[0];
+      });
+    expect(starts('even')).toEqual([2, 2, 4, 2]);
+    expect(starts()).toEqual([1, 2, 3, 2]);
+  });
+
   it('refuses sizes that do not fit the model', () => {
     expect(() => preprocess(ramp, { ...plain, width: 4 }, new Float32Array(99), 0)).toThrow(
       'the model takes 4 x 3 pixels, its preprocessing gives 5 x 3',

@@ -74,6 +74,17 @@ describe('readHeader', () => {
     expect(readHeader(await writers.tiff!()).cmyk).toBe(false);
   });
 
+  it('refuses what libvips would take for red, green and blue: YCbCr as it is in a TIFF, not within a JPEG in it', async () => {
+    const plain = await picture().tiff({ compression: 'none' }).toBuffer();
+    const asYcc = (bytes: Buffer) => {
+      const entry = bytes.indexOf('0601030001000000', undefined, 'hex'); // PhotometricInterpretation, one short
+      bytes.writeUInt16LE(6, entry + 8);
+      return bytes;
+    };
+    expect(() => readHeader(asYcc(plain))).toThrow('TIFF in YCbCr without JPEG compression is not supported');
+    expect(readHeader(asYcc(await picture().tiff({ compression: 'jpeg' }).toBuffer())).width).toBe(WIDTH);
+  });
+
   it('reads bitmaps of both header kinds and both row orders', () => {
     for (const name of ['24', '24-os2', '24-top-down', '24-v5', '1', '8-rle']) {
       const header = readHeader(readFileSync(fixturePath(`images/bmp/${name}.bmp`)));
@@ -147,7 +158,7 @@ describe('readHeader', () => {
             expect((width > 0 && height > 0) || format === 'heic').toBe(true);
           } catch (error) {
             expect((error as Error).constructor).toBe(Error);
-            expect((error as Error).message).toMatch(/cut short|not an? |empty|its header says/);
+            expect((error as Error).message).toMatch(/cut short|not supported|not an? |empty|its header says/);
           }
         }
       }

@@ -8,6 +8,7 @@ import type { Embedder } from '../../../electron/engine/models/embedder.ts';
 import { onnxEmbedder } from '../../../electron/engine/models/onnx-embedder.ts';
 import { createSessions } from '../../../electron/engine/models/sessions.ts';
 import type { EmbedderOptions } from '../../../electron/engine/models/store.ts';
+import { decodeModel, encodeModel } from '../../../electron/engine/training/onnx/proto.ts';
 import { LabError } from '../../../shared/contract.ts';
 import { fixturePath, sharedPath } from '../../helpers/shared.ts';
 import { copyModel, cosine, golden, openStore, rowCosines, type TestStore } from './store-for-tests.ts';
@@ -137,6 +138,21 @@ describe('captions', () => {
         expect(Math.abs(100 * similarity - logits[i * texts.length + t]!)).toBeLessThan(0.05);
       });
     });
+  });
+  test('come from a text side whose batch is fixed, whatever their number', async () => {
+    copyModel(fixturePath('tiny-clip'), path.join(lab.dirs.models, 'three'), (at) => {
+      const file = path.join(at, 'onnx', 'text_model.onnx');
+      const model = decodeModel(readFileSync(file));
+      for (const input of model.graph.input)
+        input.type!.tensor_type!.shape = { dim: [{ dim_value: 3 }, { dim_value: 77 }] };
+      writeFileSync(file, encodeModel(model));
+    });
+    const fixed = await lab.store.embedder('three');
+    const captions = texts.slice(0, 4).map(({ text }) => text);
+    for (const count of [1, 3, 4])
+      expect(
+        rowCosines(await fixed.text!(captions.slice(0, count)), await clip.text!(captions.slice(0, count)), 32),
+      ).toEqual(Array.from({ length: count }, () => expect.closeTo(1, 5)));
   });
   test('are there only for the output that shares their space', async () => {
     expect((await lab.store.embedder('tiny-clip', { output: 'pooler_output' })).text).toBeNull();

@@ -1,5 +1,5 @@
 // A model's folder is read without loading it, and whatever is wrong with it is named.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -70,6 +70,14 @@ describe('a folder', () => {
       ['pooler_output', 32],
       ['logits', 10],
     ]);
+  });
+  test('with one processor_config.json for both sides, as transformers 5 writes it, is the same model', () => {
+    const one = changed(CLIP, (at) => {
+      const image_processor = JSON.parse(readFileSync(path.join(at, 'preprocessor_config.json'), 'utf8'));
+      writeFileSync(path.join(at, 'processor_config.json'), JSON.stringify({ image_processor }));
+      rmSync(path.join(at, 'preprocessor_config.json'));
+    });
+    expect(readModelFolder(one).vision?.preprocessing).toEqual(readModelFolder(CLIP).vision?.preprocessing);
   });
   test('with the graph in its root, under its own name, is read too', () => {
     const folder = changed(RESNET, (at) => {

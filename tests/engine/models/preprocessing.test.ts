@@ -152,7 +152,7 @@ describe('families with a rule of their own', () => {
     expect(read({ pretrained_cfg })).toMatchObject({
       resize: { mode: 'shortest', size: 248 },
       resample: 'bicubic',
-      crop: { height: 224, width: 224 },
+      crop: { height: 224, width: 224, halves: 'even' },
       mean: IMAGENET_MEAN,
     });
     expect(read({ pretrained_cfg: { ...pretrained_cfg, crop_mode: 'squash', crop_pct: 1 } })).toMatchObject({
