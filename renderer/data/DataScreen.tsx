@@ -219,7 +219,7 @@ function Counts({ dataset, shown }: { dataset: Dataset; shown: number | null }) 
           <JobProgress job={job} />
           {job.status === 'paused' && (
             <>
-              <span className="warn clip">{job.note}</span>
+              <span className="warn clip">{job.error?.message}</span>
               <Button size="small" onClick={() => resume.run({ id: job.id })}>
                 Go on
               </Button>

@@ -6,7 +6,7 @@ import { Button, Empty, ErrorNote, Segments } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
 import { KEEPS_FOCUS } from '../ui/focus.ts';
 import { count, when } from '../ui/format.ts';
-import { JobProgress } from '../ui/JobProgress.tsx';
+import { JobProgress, progressText } from '../ui/JobProgress.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { go, stay, useParams } from '../ui/navigation.ts';
 import { type Action, Screen } from '../ui/Screen.tsx';
@@ -112,7 +112,7 @@ export function RunsScreen() {
   );
 }
 
-const LABELS = { active: 'Running', done: 'Done', stopped: 'Stopped' } as const;
+const LABELS = { active: 'Active', done: 'Done', stopped: 'Stopped' } as const;
 
 /** Where a job's result is looked at. */
 function useOpen(job: Job | undefined): { label: string; run(): void } | null {
@@ -187,6 +187,7 @@ function JobTable({ jobs, selected, onSelect, onCancel, onResume }: JobTableProp
                 {isActive(job) ? (
                   <span className="row">
                     <JobProgress job={job} />
+                    {progressText(job) === '' && <span className="muted">{job.note}</span>}
                   </span>
                 ) : (
                   <span className={job.status === 'failed' ? 'bad' : 'muted'}>{outcome(job)}</span>

@@ -78,6 +78,6 @@ function useCounts(): Partial<Record<ScreenId, string>> {
     ...(comparisons ? { compare: String(comparisons) } : {}),
     ...(finetunes ? { finetune: String(finetunes) } : {}),
     ...(models ? { models: String(models) } : {}),
-    ...(active ? { runs: `${active} running` } : jobs.length ? { runs: String(jobs.length) } : {}),
+    ...(active ? { runs: `${active} active` } : jobs.length ? { runs: String(jobs.length) } : {}),
   };
 }

@@ -60,7 +60,8 @@ test('progress says only what is known', () => {
   expect(progressText(job({ status: 'running', done: 0, total: 0 }))).toBe('starting');
   expect(progressText(job({ status: 'running', done: 0, total: 0, note: 'testing' }))).toBe('');
   expect(progressText(job({ status: 'queued' }))).toBe('waiting its turn');
-  expect(progressText(job({ status: 'paused', done: 1, total: 2, rate: 5, secondsLeft: 9 }))).toBe('50 %');
+  expect(progressText(job({ status: 'paused', done: 1, total: 2, rate: 5, secondsLeft: 9 }))).toBe('paused · 50 %');
+  expect(progressText(job({ status: 'paused', done: 0, total: 0 }))).toBe('paused');
 });
 
 test('every status is on exactly one of the three lists', () => {
