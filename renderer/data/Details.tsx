@@ -1,9 +1,9 @@
 // The right panel of Data: what is selected, the dataset's classes with their counts, its split, where it lies.
 import { Fragment } from 'react';
 import type { Dataset, Item, ItemFilter } from '../../shared/contract.ts';
-import { thumbnailUrl } from '../../shared/urls.ts';
 import { Button } from '../ui/controls.tsx';
 import { bytes, count, plural } from '../ui/format.ts';
+import { Thumb } from '../ui/Thumb.tsx';
 
 type DetailsProps = {
   dataset: Dataset;
@@ -49,7 +49,11 @@ function ItemFacts({ item }: { item: Item }) {
   return (
     <section className="pane pad stack" aria-label="Selected image">
       <div className="item-head">
-        {item.status === 'ok' && item.hash && <img className="mini big" src={thumbnailUrl(item.hash)} alt="" />}
+        {item.status === 'ok' && item.hash && (
+          <span className="mini big">
+            <Thumb key={item.hash} hash={item.hash} />
+          </span>
+        )}
         <div className="stack tight">
           <h2 className="breaking">{item.label ?? 'no label'}</h2>
           <span className="muted num small">
