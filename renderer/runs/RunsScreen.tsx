@@ -1,7 +1,7 @@
 // Runs: what is queued, running and done, with rate and time left; cancel, resume, the log, the result.
 import { type KeyboardEvent, useState } from 'react';
 import type { Job } from '../../shared/contract.ts';
-import { isActive, useCall, useJobs, useMutationCall } from '../lab.ts';
+import { isActive, JOBS_LISTED, useCall, useJobs, useMutationCall } from '../lab.ts';
 import { Button, Empty, ErrorNote, Segments } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
 import { KEEPS_FOCUS } from '../ui/focus.ts';
@@ -89,6 +89,11 @@ export function RunsScreen() {
             onCancel={(id) => cancel.run({ id })}
             onResume={(id) => resume.run({ id })}
           />
+          {jobs.length >= JOBS_LISTED && (
+            <p className="muted small">
+              These are the newest {JOBS_LISTED}; older ones take the place of those you remove.
+            </p>
+          )}
         </>
       )}
       {job && (

@@ -1,6 +1,6 @@
 // What the window does with events: which answers they make old, and how the list of jobs is kept.
 import { expect, test } from 'vitest';
-import { backOff, outdated, withJob } from '../../../renderer/lab.ts';
+import { backOff, JOBS_LISTED, outdated, withJob } from '../../../renderer/lab.ts';
 import type { Job } from '../../../shared/contract.ts';
 
 const job = (id: number, status: Job['status'] = 'running') => ({ id, status }) as Job;
@@ -30,4 +30,6 @@ test('a job takes its place, the newest first', () => {
     [3, 'running'],
     [1, 'done'],
   ]);
+  const many = Array.from({ length: JOBS_LISTED }, (_, i) => job(JOBS_LISTED - i));
+  expect(withJob(many, job(999)), 'the list is as long in every window').toHaveLength(JOBS_LISTED);
 });
