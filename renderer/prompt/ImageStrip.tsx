@@ -3,6 +3,7 @@ import { Check, Pin, Shuffle, X } from 'lucide-react';
 import { percent } from '../../shared/chart/words.ts';
 import type { CaptionScore } from '../../shared/contract.ts';
 import { Button } from '../ui/controls.tsx';
+import { useKeys } from '../ui/keys.ts';
 import { Thumb } from '../ui/Thumb.tsx';
 import type { Scored, ShownImage } from './useScore.ts';
 
@@ -10,13 +11,14 @@ const TOP = 3;
 
 export function ImageStrip({ scored }: { scored: Scored }) {
   const { images, score } = scored;
+  useKeys([{ keys: 'O', label: 'Other images', group: 'Prompt', run: scored.next }]);
   return (
     <section className="pane image-strip" aria-label="Chosen images">
       <div className="row">
         <h3>What it says to these images, %</h3>
         <span className="muted small">click one to keep it</span>
         <span className="spacer" />
-        <Button size="small" icon={<Shuffle size={13} />} onClick={scored.next}>
+        <Button size="small" keys="O" icon={<Shuffle size={13} />} onClick={scored.next}>
           Other images
         </Button>
       </div>
