@@ -123,6 +123,7 @@ function OneDataset({ dataset, intake, several, importError, onErrorClosed }: On
         <Details
           dataset={dataset}
           item={shown === 'all' ? selected : null}
+          coming={shown === 'all' && selected === null && total !== 0}
           filter={filter}
           onFilter={setFilter}
           onSplit={() => setAsked('split')}

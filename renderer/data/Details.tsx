@@ -8,15 +8,18 @@ import { Thumb } from '../ui/Thumb.tsx';
 type DetailsProps = {
   dataset: Dataset;
   item: Item | null;
+  /** An image is selected, and what is to be known of it is on its way. */
+  coming: boolean;
   filter: ItemFilter;
   onFilter(filter: ItemFilter): void;
   onSplit(): void;
 };
 
-export function Details({ dataset, item, filter, onFilter, onSplit }: DetailsProps) {
+export function Details({ dataset, item, coming, filter, onFilter, onSplit }: DetailsProps) {
   return (
     <>
       {item && <ItemFacts item={item} />}
+      {coming && <ItemPlace />}
       <section className="pane pad stack">
         <h3>{dataset.classes.length > 0 ? plural(dataset.classes.length, 'class', 'classes') : 'Classes'}</h3>
         <ClassBars dataset={dataset} filter={filter} onFilter={onFilter} />
@@ -44,6 +47,19 @@ export function Details({ dataset, item, filter, onFilter, onSplit }: DetailsPro
     </>
   );
 }
+
+/** As tall as the facts of an image whose name is short. */
+const ItemPlace = () => (
+  <section className="pane pad stack" aria-hidden="true">
+    <div className="item-head">
+      <span className="mini big">
+        <span className="thumb" />
+      </span>
+    </div>
+    <p className="path">&nbsp;</p>
+    <p className="small">&nbsp;</p>
+  </section>
+);
 
 function ItemFacts({ item }: { item: Item }) {
   return (

@@ -5,7 +5,7 @@ import type { CaptionScore } from '../../shared/contract.ts';
 import { Button } from '../ui/controls.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { Thumb } from '../ui/Thumb.tsx';
-import type { Scored, ShownImage } from './useScore.ts';
+import { type Scored, SHOWN, type ShownImage } from './useScore.ts';
 
 const TOP = 3;
 
@@ -23,6 +23,7 @@ export function ImageStrip({ scored }: { scored: Scored }) {
         </Button>
       </div>
       <ul>
+        {images.length === 0 && <Places />}
         {images.map((image) => (
           <ImageCard
             key={image.id}
@@ -37,6 +38,22 @@ export function ImageStrip({ scored }: { scored: Scored }) {
     </section>
   );
 }
+
+/** As tall as the cards that come. */
+const Places = () =>
+  Array.from({ length: SHOWN }, (_, i) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same.
+    <li key={i} aria-hidden="true">
+      <span className="keep">
+        <span className="thumb" />
+      </span>
+      <span className="row verdict" />
+      {Array.from({ length: TOP }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same.
+        <span key={row} className="said" />
+      ))}
+    </li>
+  ));
 
 type CardProps = {
   image: ShownImage;
