@@ -119,6 +119,7 @@ export function startLab(): void {
 
 const EVENTS: EventName[] = [
   'job.changed',
+  'job.deleted',
   'job.metrics',
   'dataset.changed',
   'model.changed',
@@ -161,6 +162,12 @@ export function outdated<E extends EventName>(event: E, payload: Events[E]): [Ca
       return [
         ['finetune.get', (payload as Events['finetune.changed']).id],
         ['finetune.list', null],
+      ];
+    case 'job.deleted':
+      return [
+        ['job.list', null],
+        ['job.get', (payload as Events['job.deleted']).id],
+        ['compare.list', null],
       ];
     case 'job.changed': {
       const job = payload as Job;

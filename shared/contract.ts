@@ -495,6 +495,8 @@ export type Handlers = { [C in CallName]: (params: Parsed<C>) => Result<C> | Pro
 
 export type Events = {
   'job.changed': Job;
+  /** Taken off the list, and with a comparison's job its comparison. */
+  'job.deleted': { id: number };
   'job.metrics': Metric[];
   /** A dataset was added, changed, deleted, or its counts moved. */
   'dataset.changed': { id: number };

@@ -23,6 +23,14 @@ test('progress refetches nothing; an end refetches what it may have changed', ()
   }
 });
 
+test('a job that was taken off the list in another window goes here too, with its comparison', () => {
+  expect(outdated('job.deleted', { id: 7 })).toEqual([
+    ['job.list', null],
+    ['job.get', 7],
+    ['compare.list', null],
+  ]);
+});
+
 test('a job takes its place, the newest first', () => {
   expect(withJob([job(3), job(1)], job(2)).map((each) => each.id)).toEqual([3, 2, 1]);
   const after = withJob([job(3), job(1)], job(1, 'done'));
