@@ -190,7 +190,7 @@ function JobTable({ jobs, selected, onSelect, onCancel, onResume }: JobTableProp
               </td>
               <td className="job-progress">
                 {isActive(job) ? (
-                  <span className="row">
+                  <span className="job-standing">
                     <JobProgress job={job} />
                     {progressText(job) === '' && <span className="muted">{job.note}</span>}
                   </span>
