@@ -272,12 +272,10 @@ const settings = {
   theme: z.enum(['system', 'light', 'dark']),
   device: z.string(),
   threads: threadCount,
-  /** The Hub or a mirror of it. */
-  hubUrl: z.string(),
+  hubUrl: z.string(), // the Hub or a mirror of it
   hubToken: z.string(),
   proxy: z.string(),
-  /** First start is behind us: no demo is made again. */
-  demoMade: z.boolean(),
+  demoMade: z.boolean(), // the first start is behind us: no demo is made again
 };
 export const settingsShape = z.object({
   theme: settings.theme.default('system'),
