@@ -52,7 +52,7 @@ function engine(): Promise<Client> {
 
 /** What a call changes that no event tells of. */
 const CHANGES: Partial<Record<CallName, CallName[]>> = {
-  'job.delete': ['job.list', 'compare.list'],
+  'job.delete': ['job.list', 'job.get', 'compare.list'],
   'compare.start': ['compare.list'],
   'compare.delete': ['compare.list', 'job.list'],
   'finetune.start': ['finetune.list'],
@@ -119,6 +119,7 @@ export function startLab(): void {
 
 const EVENTS: EventName[] = [
   'job.changed',
+  'job.deleted',
   'job.metrics',
   'dataset.changed',
   'model.changed',
@@ -161,6 +162,12 @@ export function outdated<E extends EventName>(event: E, payload: Events[E]): [Ca
       return [
         ['finetune.get', (payload as Events['finetune.changed']).id],
         ['finetune.list', null],
+      ];
+    case 'job.deleted':
+      return [
+        ['job.list', null],
+        ['job.get', (payload as Events['job.deleted']).id],
+        ['compare.list', null],
       ];
     case 'job.changed': {
       const job = payload as Job;
@@ -284,11 +291,21 @@ export const errorText = (error: unknown): string => (error instanceof Error ? e
 
 // ---------------------------------------------------------------- jobs
 
-const JOBS = ['job.list', { limit: 200 }] as const;
+/** So many of the newest are listed; there may be older ones. */
+export const JOBS_LISTED = 200;
+const JOBS = ['job.list', { limit: JOBS_LISTED }] as const;
 
-/** All jobs known, newest first, live. */
-export const useJobs = (): Job[] => useCall('job.list', { limit: 200 }).data ?? [];
-export const useJob = (id: number | null | undefined): Job | undefined => useJobs().find((job) => job.id === id);
+/** The newest jobs, newest first, live. */
+export const useJobs = (): Job[] => useCall(...JOBS).data ?? [];
+
+/** Any job, however old. */
+export function useJob(id: number): Job | undefined {
+  const { data: jobs } = useCall(...JOBS);
+  const listed = jobs?.find((job) => job.id === id);
+  const older = useCall('job.get', { id }, { enabled: jobs !== undefined && !listed });
+  // One that was removed is remembered no more.
+  return listed ?? (older.error ? undefined : older.data);
+}
 export const isActive = (job: Pick<Job, 'status'> | undefined): boolean =>
   job !== undefined && (job.status === 'running' || job.status === 'queued' || job.status === 'paused');
 
@@ -296,7 +313,7 @@ export const isActive = (job: Pick<Job, 'status'> | undefined): boolean =>
 export function withJob(jobs: Job[], job: Job): Job[] {
   const at = jobs.findIndex((each) => each.id === job.id);
   if (at >= 0) return jobs.with(at, job);
-  return [job, ...jobs].sort((a, b) => b.id - a.id);
+  return [job, ...jobs].sort((a, b) => b.id - a.id).slice(0, JOBS_LISTED);
 }
 
 const SAID: Partial<Record<Job['status'], string>> = {

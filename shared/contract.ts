@@ -268,16 +268,23 @@ export type TemplateSet = { id: string; name: string; source: string; templates:
 
 // ---------------------------------------------------------------- settings
 
+const settings = {
+  theme: z.enum(['system', 'light', 'dark']),
+  device: z.string(),
+  threads: threadCount,
+  hubUrl: z.string(), // the Hub or a mirror of it
+  hubToken: z.string(),
+  proxy: z.string(),
+  demoMade: z.boolean(), // the first start is behind us: no demo is made again
+};
 export const settingsShape = z.object({
-  theme: z.enum(['system', 'light', 'dark']).default('system'),
-  device: z.string().default('auto'),
-  threads: threadCount.default(0),
-  /** The Hub or a mirror of it. */
-  hubUrl: z.string().default('https://huggingface.co'),
-  hubToken: z.string().default(''),
-  proxy: z.string().default(''),
-  /** First start is behind us: no demo is made again. */
-  demoMade: z.boolean().default(false),
+  theme: settings.theme.default('system'),
+  device: settings.device.default('auto'),
+  threads: settings.threads.default(0),
+  hubUrl: settings.hubUrl.default('https://huggingface.co'),
+  hubToken: settings.hubToken.default(''),
+  proxy: settings.proxy.default(''),
+  demoMade: settings.demoMade.default(false),
 });
 export type Settings = z.infer<typeof settingsShape>;
 
@@ -322,7 +329,8 @@ export const calls = {
   'app.doctor': none,
   'folder.list': z.object({ path: z.string().nullable().default(null), files: z.boolean().default(false) }),
   'settings.get': none,
-  'settings.set': settingsShape.partial(),
+  /** Without defaults, which would be set as well: what is not named stays as it is. */
+  'settings.set': z.object(settings).partial(),
   'cache.list': none,
   'cache.clear': z.object({ id: z.enum(['thumbnails', 'features']) }),
 
@@ -495,6 +503,8 @@ export type Handlers = { [C in CallName]: (params: Parsed<C>) => Result<C> | Pro
 
 export type Events = {
   'job.changed': Job;
+  /** Taken off the list, and with a comparison's job its comparison. */
+  'job.deleted': { id: number };
   'job.metrics': Metric[];
   /** A dataset was added, changed, deleted, or its counts moved. */
   'dataset.changed': { id: number };

@@ -49,8 +49,12 @@ export function PointPanel({ comparison, point }: { comparison: Comparison; poin
       </div>
       <ErrorNote error={error} />
       <div className={detail ? 'stack point-body' : 'stack point-body waiting'} aria-busy={!detail}>
-        {data && <Detail detail={detail ?? data} />}
-        <Facts row={row} />
+        {data && (
+          <>
+            <Detail detail={detail ?? data} />
+            <Facts row={row} />
+          </>
+        )}
       </div>
     </>
   );

@@ -9,7 +9,7 @@ import { Hint } from '../ui/controls.tsx';
 import { MethodMark } from '../ui/MethodMark.tsx';
 import { METHODS } from '../ui/methods.ts';
 import { type CellAt, cellFrom } from './cells.ts';
-import { isLive, type PointKey, type TableLine, tableLines } from './run.ts';
+import { goesOn, type PointKey, type TableLine, tableLines } from './run.ts';
 
 type Props = {
   comparison: Comparison;
@@ -57,7 +57,7 @@ export function RunTable({ comparison, methods, shots, selected, onSelect }: Pro
                     at={{ row: lineIndex, column: columnIndex }}
                     stop={roving.stop.row === lineIndex && roving.stop.column === columnIndex}
                     onFocus={roving.onFocus}
-                    live={isLive(comparison.status)}
+                    live={goesOn(comparison.status)}
                     best={row !== undefined && lines.length > 1 && row.mean === best.get(column)}
                     selected={point !== undefined && same(point, selected)}
                     name={`${METHODS[line.method].name}${many ? ` on ${line.model}` : ''}, ${labelsPerClass(column)}`}

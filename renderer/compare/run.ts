@@ -32,7 +32,7 @@ export const methodsOf = (comparison: Comparison): MethodId[] =>
 
 /** The methods asked for, so that chips and table have their places before rows come; those that have rows once it ended. */
 export function plannedMethods(job: Job | undefined, comparison: Comparison): MethodId[] {
-  if (!isLive(comparison.status)) return methodsOf(comparison);
+  if (!goesOn(comparison.status)) return methodsOf(comparison);
   const asked = (job?.params as { methods?: MethodId[] } | undefined)?.methods ?? [];
   const present = methodsOf(comparison);
   const fitted = METHOD_ORDER.filter((method) => !isTrained(method) && !isCaptioned(method));
@@ -48,7 +48,7 @@ export function tableLines(
   methods: readonly MethodId[],
   known: readonly ModelInfo[],
 ): TableLine[] {
-  const live = isLive(comparison.status);
+  const live = goesOn(comparison.status);
   return comparison.models.flatMap((model, modelIndex) => {
     const info = modelOf(model, known);
     return methods.flatMap((method) => {
@@ -68,7 +68,7 @@ export function methodsLeftOut(
   comparison: Comparison,
   models: readonly ModelInfo[],
 ): { method: MethodId; reason: string }[] {
-  if (isLive(comparison.status)) return [];
+  if (goesOn(comparison.status)) return [];
   const present = new Set(methodsOf(comparison));
   const used = comparison.models.flatMap((key) => modelOf(key, models) ?? []);
   return METHOD_ORDER.flatMap((method) => {
@@ -139,6 +139,8 @@ export function omittedByReason(omitted: readonly Omission[]): { reason: string;
 }
 
 export const isLive = (status: JobStatus): boolean => status === 'running' || status === 'queued';
+/** Rows may still come, now or once it is resumed: they keep their places. */
+export const goesOn = (status: JobStatus): boolean => isLive(status) || status === 'paused' || status === 'interrupted';
 
 /** How many whole percent of the rows are there. */
 export const rowsText = (info: ComparisonInfo): string =>

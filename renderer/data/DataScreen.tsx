@@ -123,6 +123,7 @@ function OneDataset({ dataset, intake, several, importError, onErrorClosed }: On
         <Details
           dataset={dataset}
           item={shown === 'all' ? selected : null}
+          coming={shown === 'all' && selected === null && total !== 0}
           filter={filter}
           onFilter={setFilter}
           onSplit={() => setAsked('split')}
@@ -219,7 +220,7 @@ function Counts({ dataset, shown }: { dataset: Dataset; shown: number | null }) 
           <JobProgress job={job} />
           {job.status === 'paused' && (
             <>
-              <span className="warn clip">{job.note}</span>
+              <span className="warn clip">{job.error?.message}</span>
               <Button size="small" onClick={() => resume.run({ id: job.id })}>
                 Go on
               </Button>

@@ -51,8 +51,8 @@ export function DatasetList({ datasets, onImport }: { datasets: Dataset[]; onImp
               <td className="n">{count(each.classes.length)}</td>
               <td className={each.problems > 0 ? 'n warn' : 'n'}>{count(each.problems)}</td>
               <td className="muted">{splitText(each)}</td>
-              <td className="path muted">{each.path}</td>
-              <td className="muted">{when(each.createdAt)}</td>
+              <td className="path muted where">{each.path}</td>
+              <td className="muted nowrap">{when(each.createdAt)}</td>
             </tr>
           ))}
         </tbody>

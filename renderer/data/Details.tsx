@@ -1,22 +1,25 @@
 // The right panel of Data: what is selected, the dataset's classes with their counts, its split, where it lies.
 import { Fragment } from 'react';
 import type { Dataset, Item, ItemFilter } from '../../shared/contract.ts';
-import { thumbnailUrl } from '../../shared/urls.ts';
 import { Button } from '../ui/controls.tsx';
 import { bytes, count, plural } from '../ui/format.ts';
+import { Thumb } from '../ui/Thumb.tsx';
 
 type DetailsProps = {
   dataset: Dataset;
   item: Item | null;
+  /** An image is selected, and what is to be known of it is on its way. */
+  coming: boolean;
   filter: ItemFilter;
   onFilter(filter: ItemFilter): void;
   onSplit(): void;
 };
 
-export function Details({ dataset, item, filter, onFilter, onSplit }: DetailsProps) {
+export function Details({ dataset, item, coming, filter, onFilter, onSplit }: DetailsProps) {
   return (
     <>
       {item && <ItemFacts item={item} />}
+      {coming && <ItemPlace />}
       <section className="pane pad stack">
         <h3>{dataset.classes.length > 0 ? plural(dataset.classes.length, 'class', 'classes') : 'Classes'}</h3>
         <ClassBars dataset={dataset} filter={filter} onFilter={onFilter} />
@@ -45,11 +48,28 @@ export function Details({ dataset, item, filter, onFilter, onSplit }: DetailsPro
   );
 }
 
+/** As tall as the facts of an image whose name is short. */
+const ItemPlace = () => (
+  <section className="pane pad stack" aria-hidden="true">
+    <div className="item-head">
+      <span className="mini big">
+        <span className="thumb" />
+      </span>
+    </div>
+    <p className="path">&nbsp;</p>
+    <p className="small">&nbsp;</p>
+  </section>
+);
+
 function ItemFacts({ item }: { item: Item }) {
   return (
     <section className="pane pad stack" aria-label="Selected image">
       <div className="item-head">
-        {item.status === 'ok' && item.hash && <img className="mini big" src={thumbnailUrl(item.hash)} alt="" />}
+        {item.status === 'ok' && item.hash && (
+          <span className="mini big">
+            <Thumb key={item.hash} hash={item.hash} />
+          </span>
+        )}
         <div className="stack tight">
           <h2 className="breaking">{item.label ?? 'no label'}</h2>
           <span className="muted num small">

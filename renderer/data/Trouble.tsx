@@ -1,9 +1,9 @@
 // What is not as it should be: files that cannot be read, the same content twice, in train and test, or under two labels.
 import type { Dataset, DuplicateGroup } from '../../shared/contract.ts';
-import { thumbnailUrl } from '../../shared/urls.ts';
 import { useCall } from '../lab.ts';
 import { Empty, ErrorNote, Note } from '../ui/controls.tsx';
 import { count, plural } from '../ui/format.ts';
+import { Thumb } from '../ui/Thumb.tsx';
 
 export function Problems({ dataset }: { dataset: Dataset }) {
   const { data, error } = useCall('dataset.problems', { id: dataset.id });
@@ -89,7 +89,9 @@ function Group({ group }: { group: DuplicateGroup }) {
     <tr key={item.id} className={i === 0 ? 'group-first' : 'group-next'}>
       {i === 0 && (
         <td rowSpan={group.items.length}>
-          <img className="mini" src={thumbnailUrl(group.hash)} alt="" />
+          <span className="mini">
+            <Thumb hash={group.hash} />
+          </span>
         </td>
       )}
       <td className="path">{item.path}</td>

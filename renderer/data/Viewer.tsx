@@ -72,7 +72,13 @@ export function Viewer({ item, index, total, onMove, onClose }: ViewerProps) {
 
 function Whole({ item }: { item: Item }) {
   const [failed, setFailed] = useState(false);
-  if (item.status !== 'ok' || failed) return <p className="bad">{item.reason ?? `${item.path} could not be shown.`}</p>;
+  if (item.status !== 'ok' || failed)
+    return (
+      <p className="bad">
+        {item.reason ??
+          `${item.path} cannot be shown: it is not where it was, or cannot be read. A re-scan of the folder says which.`}
+      </p>
+    );
   // Small pictures (32 px of CIFAR) are enlarged by whole pixels, photos smoothly.
   const small = Math.max(item.width, item.height) < 128;
   return (

@@ -37,7 +37,7 @@ function cells(run: FinetuneRun, live: boolean): Cell[] {
       {
         label: 'Best on validation so far',
         value: best ? `${percent(best.valAccuracy!)} %` : '–',
-        about: best ? `epoch ${best.epoch}` : 'after the first epoch',
+        about: best ? `epoch ${best.epoch}` : live ? 'after the first epoch' : 'no epoch was finished',
       },
       { label: 'On the probe', value: '–', about: later },
       { label: 'On zero-shot', value: '–', about: later },

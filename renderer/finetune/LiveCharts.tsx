@@ -6,7 +6,7 @@ import type { FinetuneRun } from '../../shared/finetune.ts';
 import { type Curve, CurveChart, type CurveChartProps, type Dot } from '../charts/CurveChart.tsx';
 import { SaveCharts } from '../charts/SaveCharts.tsx';
 import { useCall, useEvent } from '../lab.ts';
-import { runName } from '../ui/format.ts';
+import { count, runName } from '../ui/format.ts';
 import { METHODS } from '../ui/methods.ts';
 import { type Curves, curvesOf, niceTicks, ofEpochs, thinned } from './curves.ts';
 import { fileName, settingText } from './run.ts';
@@ -99,8 +99,8 @@ function chartsOf(run: FinetuneRun, curves: Curves, planned: number, most: numbe
       title: 'images a second',
       curves: speed,
       x,
-      y: { ticks: niceTicks(values(speed), { zero: true }), text: settingText },
-      valueText: (value) => value.toFixed(value < 9.95 ? 1 : 0),
+      y: { ticks: niceTicks(values(speed), { zero: true }), text: whole },
+      valueText: (value) => (value < 9.95 ? value.toFixed(1) : count(value)),
       summary: summaryOf('Images a second', speed, (value) => value.toFixed(1)),
     },
   ];

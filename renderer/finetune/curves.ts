@@ -31,7 +31,10 @@ export function thinned(dots: readonly Dot[], most: number): Dot[] {
 export const ofEpochs = (epochs: readonly FinetuneEpoch[], column: 'trainLoss' | 'valLoss' | 'valAccuracy'): Dot[] =>
   epochs.flatMap((epoch) => (epoch[column] === null ? [] : [{ x: epoch.step, y: epoch[column] }]));
 
-/** Round ticks that hold all of `values`: 3 to 6 of them. `least`: the smallest step, so that a flat line is not a cliff. */
+/**
+ * Round ticks that hold all of `values`: 3 to 6 of them. `least`: the smallest step, so that a flat line is not a cliff; every step is
+ * a multiple of it, so that ticks written to that digit are where they say.
+ */
 export function niceTicks(
   values: readonly number[],
   { zero = false, least = 0, most = Number.POSITIVE_INFINITY } = {},
@@ -42,7 +45,8 @@ export function niceTicks(
   if (finite.length === 0) return [0, 1];
   const rough = Math.max((high - low) / 4, least, Math.abs(high) * 1e-6, 1e-12);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= rough * 0.999)!;
+  const written = (step: number) => least === 0 || Math.abs(step / least - Math.round(step / least)) < 1e-6;
+  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= rough * 0.999 && written(n))!;
   const first = Math.floor(low / step + 1e-9);
   const last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));

@@ -146,6 +146,11 @@ function Pictures({ dataset, datasets, chosen, onDataset, onItem }: PicturesProp
         <IconButton label="Other images" icon={<Shuffle size={14} />} onClick={() => setDraw(draw + 1)} />
       </div>
       <ul className="pictures">
+        {!data &&
+          Array.from({ length: Math.min(SHOWN, dataset.items) }, (_, i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: they hold the places of those that come.
+            <li key={i} className="thumb" aria-hidden="true" />
+          ))}
         {data?.items.map((item) => (
           <li key={item.id}>
             <button

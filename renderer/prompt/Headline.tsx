@@ -6,6 +6,7 @@ import { isActive, useJobs, useMutationCall } from '../lab.ts';
 import { Button, ErrorNote, Note } from '../ui/controls.tsx';
 import { count } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
+import { useKeys } from '../ui/keys.ts';
 import type { Scored } from './useScore.ts';
 
 type Props = { dataset: Dataset; model: ModelInfo; scored: Scored };
@@ -54,6 +55,7 @@ function EmbedFirst({
 }) {
   const start = useMutationCall('embed.start');
   const cancel = useMutationCall('job.cancel');
+  const resume = useMutationCall('job.resume');
   const job = useJobs().find(
     (each) =>
       each.kind === 'embed' &&
@@ -61,7 +63,16 @@ function EmbedFirst({
       (each.params as { model?: string }).model === model.id,
   );
   const running = job && isActive(job) ? job : null;
+  const paused = running?.status === 'paused';
   const done = job?.status === 'done' ? job.id : null;
+  const embed = () => start.run({ datasetId: dataset.id, model: model.id });
+  const stop = () => running && cancel.run({ id: running.id });
+  const goOn = () => running && resume.run({ id: running.id });
+  useKeys([
+    { keys: 'E', label: 'Embed the images', group: 'Prompt', disabled: running !== null || start.busy, run: embed },
+    { keys: 'X', label: 'Cancel the embedding', group: 'Prompt', disabled: running === null, run: stop },
+    { keys: 'R', label: 'Resume the embedding', group: 'Prompt', disabled: !paused || resume.busy, run: goOn },
+  ]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once per job that ends, whatever `again` is then.
   useEffect(() => {
     if (done !== null) again();
@@ -71,15 +82,18 @@ function EmbedFirst({
       <Note
         actions={
           running ? (
-            <Button size="small" onClick={() => cancel.run({ id: running.id })}>
-              Cancel
-            </Button>
+            <>
+              <Button size="small" keys="X" onClick={stop}>
+                Cancel
+              </Button>
+              {paused && (
+                <Button size="small" kind="primary" keys="R" disabled={resume.busy} onClick={goOn}>
+                  Resume
+                </Button>
+              )}
+            </>
           ) : (
-            <Button
-              kind="primary"
-              disabled={start.busy}
-              onClick={() => start.run({ datasetId: dataset.id, model: model.id })}
-            >
+            <Button kind="primary" keys="E" disabled={start.busy} onClick={embed}>
               Embed {dataset.name}
             </Button>
           )
@@ -88,6 +102,7 @@ function EmbedFirst({
         {running ? (
           <span className="row">
             <JobProgress job={running} />
+            {running.error?.message}
           </span>
         ) : (
           error.message
@@ -96,7 +111,7 @@ function EmbedFirst({
       {job?.status === 'failed' && !running && (
         <ErrorNote error={new Error(job.error?.message ?? 'Embedding failed.')} />
       )}
-      <ErrorNote error={start.error ?? cancel.error} />
+      <ErrorNote error={start.error ?? cancel.error ?? resume.error} />
     </>
   );
 }

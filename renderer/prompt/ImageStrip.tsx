@@ -3,24 +3,27 @@ import { Check, Pin, Shuffle, X } from 'lucide-react';
 import { percent } from '../../shared/chart/words.ts';
 import type { CaptionScore } from '../../shared/contract.ts';
 import { Button } from '../ui/controls.tsx';
+import { useKeys } from '../ui/keys.ts';
 import { Thumb } from '../ui/Thumb.tsx';
-import type { Scored, ShownImage } from './useScore.ts';
+import { type Scored, SHOWN, type ShownImage } from './useScore.ts';
 
 const TOP = 3;
 
 export function ImageStrip({ scored }: { scored: Scored }) {
   const { images, score } = scored;
+  useKeys([{ keys: 'O', label: 'Other images', group: 'Prompt', run: scored.next }]);
   return (
     <section className="pane image-strip" aria-label="Chosen images">
       <div className="row">
         <h3>What it says to these images, %</h3>
         <span className="muted small">click one to keep it</span>
         <span className="spacer" />
-        <Button size="small" icon={<Shuffle size={13} />} onClick={scored.next}>
+        <Button size="small" keys="O" icon={<Shuffle size={13} />} onClick={scored.next}>
           Other images
         </Button>
       </div>
       <ul>
+        {images.length === 0 && <Places />}
         {images.map((image) => (
           <ImageCard
             key={image.id}
@@ -35,6 +38,22 @@ export function ImageStrip({ scored }: { scored: Scored }) {
     </section>
   );
 }
+
+/** As tall as the cards that come. */
+const Places = () =>
+  Array.from({ length: SHOWN }, (_, i) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same.
+    <li key={i} aria-hidden="true">
+      <span className="keep">
+        <span className="thumb" />
+      </span>
+      <span className="row verdict" />
+      {Array.from({ length: TOP }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same.
+        <span key={row} className="said" />
+      ))}
+    </li>
+  ));
 
 type CardProps = {
   image: ShownImage;

@@ -6,7 +6,9 @@ import { useMutationCall } from '../lab.ts';
 import { usable } from '../ui/captions.ts';
 import { Button, ErrorNote } from '../ui/controls.tsx';
 import { count, plural } from '../ui/format.ts';
-import { type Draft, edit } from './drafts.ts';
+import { useKeys } from '../ui/keys.ts';
+import { useStore } from '../ui/store.ts';
+import { type Draft, edit, looks } from './drafts.ts';
 import type { Scored } from './useScore.ts';
 
 type Props = {
@@ -69,6 +71,9 @@ function BestSubset({ dataset, model, draft, change, unready }: Omit<Props, 'sco
   const select = useMutationCall('prompt.select');
   const captions = usable(draft.now);
   const choose = () => select.run({ datasetId: dataset.id, model: model.id, ...captions, split: 'train', max: 10 });
+  const off =
+    unready || select.busy || (captions.templates.length < 2 && 'Two templates at least; take a built-in set.');
+  useKeys([{ keys: 'S', label: 'Choose best subset on train', group: 'Prompt', disabled: Boolean(off), run: choose }]);
   const use = (found: TemplateSelection) =>
     change((before) => edit(before, { ...before.now, templates: found.templates }, '', Date.now()));
   return (
@@ -78,12 +83,7 @@ function BestSubset({ dataset, model, draft, change, unready }: Omit<Props, 'sco
         Templates are added one by one, each time the one that helps most on train, until none does. The test is not
         looked at.
       </p>
-      <Button
-        disabled={
-          unready || select.busy || (captions.templates.length < 2 && 'Two templates at least; take a built-in set.')
-        }
-        onClick={choose}
-      >
+      <Button keys="S" disabled={off} onClick={choose}>
         {select.busy ? `Choosing among ${captions.templates.length} …` : 'Choose best subset on train'}
       </Button>
       <ErrorNote error={select.error} />
@@ -123,18 +123,24 @@ function Steps({ found, onUse }: { found: TemplateSelection; onUse(found: Templa
 function OnTest({ dataset, model, draft, unready }: Pick<Props, 'dataset' | 'model' | 'draft'> & Unready) {
   const captions = usable(draft.now);
   const key = JSON.stringify([model.id, captions]);
-  const [looks, setLooks] = useState(0);
   const [asked, setAsked] = useState('');
-  const measure = useMutationCall('prompt.score', () => setLooks((before) => before + 1));
+  const seen = useStore(looks)[dataset.id] ?? 0;
+  const measure = useMutationCall('prompt.score', () => looks.set((before) => ({ ...before, [dataset.id]: seen + 1 })));
   const test = dataset.classes.reduce((sum, one) => sum + one.test, 0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another model, another answer.
   useEffect(() => measure.reset(), [model.id]);
-  if (test === 0) return null;
   const { result } = measure;
   const run = () => {
     setAsked(key);
     measure.run({ datasetId: dataset.id, model: model.id, ...captions, split: 'test' });
   };
+  const off =
+    unready ||
+    measure.busy ||
+    captions.templates.length === 0 ||
+    (asked === key && result !== undefined && 'Measured for these captions already.');
+  useKeys([{ keys: 'M', label: 'Measure on test', group: 'Prompt', disabled: Boolean(off) || test === 0, run }]);
+  if (test === 0) return null;
   return (
     <div className="stack">
       <h3>Test</h3>
@@ -146,19 +152,11 @@ function OnTest({ dataset, model, draft, unready }: Pick<Props, 'dataset' | 'mod
         </p>
       )}
       <p className="muted small">
-        {looks === 0
+        {seen === 0
           ? 'Not looked at yet. Measure it once, when the captions are done.'
-          : `Looked at ${plural(looks, 'time')}. Each look and change after it fits the words a little to the test.`}
+          : `Looked at ${plural(seen, 'time')}. Each look and change after it fits the words a little to the test.`}
       </p>
-      <Button
-        disabled={
-          unready ||
-          measure.busy ||
-          captions.templates.length === 0 ||
-          (asked === key && result !== undefined && 'Measured for these captions already.')
-        }
-        onClick={run}
-      >
+      <Button keys="M" disabled={off} onClick={run}>
         Measure on test
       </Button>
       <ErrorNote error={measure.error} />

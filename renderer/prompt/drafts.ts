@@ -59,6 +59,9 @@ export function removedAt(captions: Captions, at: number): Captions {
   return { ...captions, templates: templates.length > 0 ? templates : [''] };
 }
 
+/** How often the test of each dataset was looked at while the window is open. */
+export const looks = createStore<Record<number, number>>({});
+
 export const drafts = createStore<Record<number, Draft>>({});
 export const setDraft = (datasetId: number, next: (before: Draft) => Draft): void =>
   drafts.set((before) => ({ ...before, [datasetId]: next(before[datasetId] ?? newDraft()) }));

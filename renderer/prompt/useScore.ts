@@ -32,7 +32,8 @@ export type Scored = {
 export type ShownImage = { id: number; hash: string; path: string };
 
 const PAUSE_MS = 300;
-const SHOWN = 8;
+/** Images beside each other. */
+export const SHOWN = 8;
 
 export function useScore(dataset: Dataset, model: ModelInfo, captions: Captions): Scored {
   const split = splitOf(dataset);

@@ -3,9 +3,9 @@ import { useEffect, useRef } from 'react';
 import type { Job } from '../../shared/contract.ts';
 import { isActive, useCall } from '../lab.ts';
 import { Button, ErrorNote, Note } from '../ui/controls.tsx';
-import { ofTotal, when } from '../ui/format.ts';
+import { when } from '../ui/format.ts';
 import { JobProgress } from '../ui/JobProgress.tsx';
-import { KIND, outcome, STATUS, tookText } from './words.ts';
+import { KIND, outcome, progressFact, STATUS, tookText } from './words.ts';
 
 export function JobDetails({ job, onOpen }: { job: Job; onOpen: { label: string; run(): void } | null }) {
   return (
@@ -27,7 +27,7 @@ export function JobDetails({ job, onOpen }: { job: Job; onOpen: { label: string;
           <dt>Number</dt>
           <dd>{job.id}</dd>
           {job.total > 0 && <dt>Progress</dt>}
-          {job.total > 0 && <dd>{ofTotal(job.done, job.total, job.unit)}</dd>}
+          {job.total > 0 && <dd>{progressFact(job)}</dd>}
           <dt>Asked for</dt>
           <dd>{when(job.createdAt)}</dd>
           {job.startedAt && <dt>Took</dt>}

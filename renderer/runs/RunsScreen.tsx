@@ -1,12 +1,12 @@
 // Runs: what is queued, running and done, with rate and time left; cancel, resume, the log, the result.
 import { type KeyboardEvent, useState } from 'react';
 import type { Job } from '../../shared/contract.ts';
-import { isActive, useCall, useJobs, useMutationCall } from '../lab.ts';
+import { isActive, JOBS_LISTED, useCall, useJobs, useMutationCall } from '../lab.ts';
 import { Button, Empty, ErrorNote, Segments } from '../ui/controls.tsx';
 import { Confirm } from '../ui/Dialog.tsx';
 import { KEEPS_FOCUS } from '../ui/focus.ts';
 import { count, when } from '../ui/format.ts';
-import { JobProgress } from '../ui/JobProgress.tsx';
+import { JobProgress, progressText } from '../ui/JobProgress.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { go, stay, useParams } from '../ui/navigation.ts';
 import { type Action, Screen } from '../ui/Screen.tsx';
@@ -89,6 +89,11 @@ export function RunsScreen() {
             onCancel={(id) => cancel.run({ id })}
             onResume={(id) => resume.run({ id })}
           />
+          {jobs.length >= JOBS_LISTED && (
+            <p className="muted small">
+              These are the newest {JOBS_LISTED}; older ones take the place of those you remove.
+            </p>
+          )}
         </>
       )}
       {job && (
@@ -112,7 +117,7 @@ export function RunsScreen() {
   );
 }
 
-const LABELS = { active: 'Running', done: 'Done', stopped: 'Stopped' } as const;
+const LABELS = { active: 'Active', done: 'Done', stopped: 'Stopped' } as const;
 
 /** Where a job's result is looked at. */
 function useOpen(job: Job | undefined): { label: string; run(): void } | null {
@@ -185,8 +190,9 @@ function JobTable({ jobs, selected, onSelect, onCancel, onResume }: JobTableProp
               </td>
               <td className="job-progress">
                 {isActive(job) ? (
-                  <span className="row">
+                  <span className="job-standing">
                     <JobProgress job={job} />
+                    {progressText(job) === '' && <span className="muted">{job.note}</span>}
                   </span>
                 ) : (
                   <span className={job.status === 'failed' ? 'bad' : 'muted'}>{outcome(job)}</span>

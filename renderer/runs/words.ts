@@ -1,6 +1,6 @@
 // Runs in words: status with its sign, what a job came to, how long it took.
 import type { Job, JobKind, JobStatus } from '../../shared/contract.ts';
-import { count, percent, plural, rate, span } from '../ui/format.ts';
+import { count, ofTotal, percent, plural, rate, span } from '../ui/format.ts';
 
 export const KIND: Record<JobKind, string> = {
   import: 'import',
@@ -77,6 +77,12 @@ const TOLD: Partial<Record<JobKind, (result: Record<string, unknown>) => string 
     return plural(rows, 'row') + (omitted > 0 ? '; what was left out is told in Compare' : '');
   },
 };
+
+/** How far it came. Only a job that runs or is done counts in its last unit; of one that was cut off just the part is known. */
+export function progressFact(job: Job): string {
+  if (job.status === 'running' || job.status === 'done') return ofTotal(job.done, job.total, job.unit);
+  return `${Math.floor((100 * job.done) / job.total)} %${job.note ? ` of ${job.note}` : ''}`;
+}
 
 /** camelCase as words. */
 const words = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -21,11 +21,12 @@ export function SettingsScreen() {
         <div className="scroll settings">
           <div className="settings-column">
             <Looks settings={settings.data} />
-            <Compute settings={settings.data} info={info.data} />
             <Downloads
               key={JSON.stringify([settings.data.hubUrl, settings.data.hubToken, settings.data.proxy])}
               settings={settings.data}
             />
+            {/* Last: what cannot be had is known only after a trial, and grows it. */}
+            <Compute settings={settings.data} info={info.data} />
           </div>
           <div className="settings-column">
             <Storage info={info.data} />
@@ -76,15 +77,6 @@ function Compute({ settings, info }: { settings: Settings; info: AppInfo }) {
       >
         <DeviceSetting />
       </Labelled>
-      <ul className="stack small tight">
-        {providers.data
-          ?.filter((each) => !each.available)
-          .map((each) => (
-            <li key={each.id} className="muted provider">
-              <b>{each.id}</b>: {each.reason}
-            </li>
-          ))}
-      </ul>
       <div className="row threads">
         <CheckField checked={settings.threads === 0} onChecked={(all) => set.run({ threads: all ? 0 : info.cpus })}>
           All {plural(info.cpus, 'thread')}
@@ -99,6 +91,15 @@ function Compute({ settings, info }: { settings: Settings; info: AppInfo }) {
           />
         )}
       </div>
+      <ul className="stack small tight">
+        {providers.data
+          ?.filter((each) => !each.available)
+          .map((each) => (
+            <li key={each.id} className="muted provider">
+              <b>{each.id}</b>: {each.reason}
+            </li>
+          ))}
+      </ul>
       <ErrorNote error={set.error} />
     </Section>
   );

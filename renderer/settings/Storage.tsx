@@ -14,6 +14,9 @@ const CACHES: Record<CacheInfo['id'], { name: string; keys: string; about: strin
   features: { name: 'Features', keys: 'F', about: 'made again by the next comparison' },
 };
 
+/** Their places, while nothing is known of them. */
+const COMING: CacheInfo[] = (['thumbnails', 'features'] as const).map((id) => ({ id, entries: 0, bytes: 0 }));
+
 const isEmpty = (cache: CacheInfo): boolean => cache.entries === 0 && cache.bytes === 0;
 
 export function Storage({ info }: { info: AppInfo }) {
@@ -62,13 +65,13 @@ function Caches() {
           </tr>
         </thead>
         <tbody>
-          {caches.data?.map((cache) => (
+          {(caches.data ?? COMING).map((cache) => (
             <tr key={cache.id}>
               <td>
                 {CACHES[cache.id].name} <span className="muted small">{CACHES[cache.id].about}</span>
               </td>
-              <td className="n">{bytes(cache.bytes)}</td>
-              <td className="n">{count(cache.entries)}</td>
+              <td className="n">{caches.data ? bytes(cache.bytes) : '–'}</td>
+              <td className="n">{caches.data ? count(cache.entries) : '–'}</td>
               <td className="n">
                 <Button
                   size="small"

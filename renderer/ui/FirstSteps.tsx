@@ -1,5 +1,6 @@
 // The first minutes: what the lab is doing by itself, and the two ways on: the user's own folder, and a real foundation model.
 import { FolderPlus } from 'lucide-react';
+import type { Job } from '../../shared/contract.ts';
 import { isActive, useCall, useJobs } from '../lab.ts';
 import { Button, Empty, ErrorNote } from './controls.tsx';
 import { GetModel } from './GetModel.tsx';
@@ -32,9 +33,16 @@ export function FirstStepButtons() {
   );
 }
 
+/** Work on the demo's chart; other work may run as well. */
+export const isDemoChart = ({ kind, params }: Pick<Job, 'kind' | 'params'>, demoId: number | undefined): boolean =>
+  (kind === 'import' || kind === 'compare') &&
+  demoId !== undefined &&
+  (params as { datasetId?: number } | null)?.datasetId === demoId;
+
 /** In place of a chart while there is none: the demo's progress if it is being made, and the two buttons. */
 export function FirstSteps() {
-  const jobs = useJobs().filter(isActive);
+  const demo = useCall('dataset.list', {}).data?.find((each) => each.demo);
+  const jobs = useJobs().filter((job) => isActive(job) && isDemoChart(job, demo?.id));
   const job = jobs.find((each) => each.status === 'running') ?? jobs[0];
   return (
     <Empty

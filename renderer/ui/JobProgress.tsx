@@ -4,15 +4,17 @@ import { useLine } from '../lab.ts';
 import { Meter } from './controls.tsx';
 import { ofTotal, rate, span } from './format.ts';
 
-/** "38 % · 3 min left · 21 images/s", as far as it is known; nothing where only the job's note says what it does. */
+/** "38 % · 3 min left · 21 images/s", as far as it is known, or "paused · 38 %"; nothing where only the job's note says what it does. */
 export function progressText(job: Job): string {
   if (job.status === 'queued') return 'waiting its turn';
+  const paused = job.status === 'paused';
   const parts = [
+    paused ? 'paused' : '',
     job.total > 0
       ? `${Math.floor((100 * job.done) / job.total)} %`
       : job.done > 0
         ? ofTotal(job.done, job.done, job.unit).split(' of ')[0]!
-        : job.note === ''
+        : job.note === '' && !paused
           ? 'starting'
           : '',
   ];

@@ -71,7 +71,7 @@ function Choices({ onChosen }: { onChosen(): void }) {
             }}
           >
             <span className="clip">{entry.label}</span>
-            <span className="faint small clip">{entry.note}</span>
+            <span className="faint small nowrap">{entry.note}</span>
             <span className="spacer" />
             {entry.keys && <Kbd keys={entry.keys} />}
           </Autocomplete.Item>

@@ -1,5 +1,5 @@
 // The left rail: screens by group, with how many there are or how much waits.
-import { isActive, useCall, useJobs } from '../lab.ts';
+import { isActive, JOBS_LISTED, useCall, useJobs } from '../lab.ts';
 import { Kbd } from './controls.tsx';
 import { plural } from './format.ts';
 import { go, type ScreenId, useNavigation } from './navigation.ts';
@@ -78,6 +78,10 @@ function useCounts(): Partial<Record<ScreenId, string>> {
     ...(comparisons ? { compare: String(comparisons) } : {}),
     ...(finetunes ? { finetune: String(finetunes) } : {}),
     ...(models ? { models: String(models) } : {}),
-    ...(active ? { runs: `${active} running` } : jobs.length ? { runs: String(jobs.length) } : {}),
+    ...(active
+      ? { runs: `${active} active` }
+      : jobs.length
+        ? { runs: jobs.length < JOBS_LISTED ? String(jobs.length) : `${JOBS_LISTED}+` }
+        : {}),
   };
 }

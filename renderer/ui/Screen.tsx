@@ -20,6 +20,8 @@ export type Action = {
 };
 
 export type Crumb = { label: string; onClick?: () => void };
+/** Letters of a crumb that is always whole; longer ones share what room there is. */
+const SHORT = 16;
 
 type ScreenProps = {
   /** Where we are, outermost first: dataset, model, run. */
@@ -48,9 +50,9 @@ export function Screen({ crumbs, actions = [], panel, panelWidth = 300, label, c
           <ol className="crumbs">
             {[{ label }, ...crumbs].map((crumb: Crumb, i) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: a crumb is its place.
-              <li key={i}>
+              <li key={i} className={crumb.label.length > SHORT ? undefined : 'short'}>
                 {crumb.onClick ? (
-                  <button type="button" onClick={crumb.onClick}>
+                  <button type="button" className="clip" onClick={crumb.onClick}>
                     {crumb.label}
                   </button>
                 ) : (

@@ -24,6 +24,7 @@ import { HEAD_BIAS, HEAD_WEIGHT, type Head } from '../training/classifier.ts';
 import { writeSafetensors } from '../training/safetensors.ts';
 import { captionsOf, withoutCaptions } from './captions.ts';
 import { type Control, openControl, ownClasses } from './generality.ts';
+import type { Tested } from './judge.ts';
 import { isTrained } from './recipes.ts';
 import { type RunHooks, type Trained, train } from './run.ts';
 import {
@@ -114,8 +115,7 @@ export async function finetune(
   engine.models.rest(); // what embedded takes several times the model's size
   const trained = await train(input, engine.images, { ...hooks, failure, reachable });
   try {
-    hooks.progress(0, 0, 'testing');
-    const { logits, failures } = await trained.predict(test);
+    const { logits, failures } = await trained.predict(test, counted(hooks, test.length, 'testing'));
     if (failures.size > 0) await reachable();
     for (const [i, reason] of failures) failure(input.files[test[i]!]!, reason);
     const metrics = scored(logits, ground, test, failures);
@@ -222,6 +222,16 @@ function headOnly(ground: Ground, params: FinetuneParams, row: DrawnRow, test: I
   };
 }
 
+/** Tells the progress of looking at `total` images. */
+function counted(hooks: FinetuneHooks, total: number, note: string): Tested {
+  let done = 0;
+  hooks.progress(0, total, note);
+  return (images) => {
+    done += images;
+    hooks.progress(done, total, note);
+  };
+}
+
 /** The control set before and after, and both curves of WiSE-FT. Leaves the trained weights in the thread. */
 async function measureGenerality(
   opened: Control | { problem: string } | null,
@@ -232,14 +242,15 @@ async function measureGenerality(
 ): Promise<Pick<FinetuneReport, 'control' | 'controlProblem' | 'wise'>> {
   const control = opened && 'measure' in opened ? opened : null;
   const wise: WisePoint[] = [];
-  for (const [i, alpha] of WISE_ALPHAS.entries()) {
+  const images = WISE_ALPHAS.length * (row.validation.length + (control?.about.items ?? 0));
+  const tested = counted(hooks, images, 'between before and after');
+  for (const alpha of WISE_ALPHAS) {
     hooks.signal.throwIfAborted();
-    hooks.progress(i, WISE_ALPHAS.length, 'between before and after');
     await trained.thread.ask({ kind: 'blend', file: trained.bestFile, alpha });
-    const { logits, failures } = await trained.predict(row.validation);
+    const { logits, failures } = await trained.predict(row.validation, tested);
     const validation =
       row.validation.length > failures.size ? scored(logits, ground, row.validation, failures).accuracy : null;
-    wise.push({ alpha, validation, control: control ? await control.measure(trained) : null });
+    wise.push({ alpha, validation, control: control ? await control.measure(trained, tested) : null });
   }
   const result: ControlResult | null = control
     ? { ...control.about, before: wise[0]!.control!, after: wise.at(-1)!.control! }

@@ -9,6 +9,7 @@ import { classNames, datasetItems, getDataset } from '../datasets/store.ts';
 import { classTextFeatures } from '../models/text-features.ts';
 import { gatherRows } from '../numeric/matrix.ts';
 import { accuracyByCaptions, accuracyByOwnClasses, matchLabels } from './control.ts';
+import type { Tested } from './judge.ts';
 import type { Trained } from './run.ts';
 import type { Backbone, Ground } from './setup.ts';
 
@@ -17,7 +18,7 @@ export type Control = {
   /** What its classes are called, where they are told apart by captions. */
   words: { names: string[]; templates: string[] } | null;
   /** Accuracy with the weights that are in the run's thread. */
-  measure(trained: Trained): Promise<number>;
+  measure(trained: Trained, tested: Tested): Promise<number>;
 };
 
 /** The output with the model's own classes, by which a control set is told apart where there are no captions. */
@@ -62,8 +63,8 @@ export async function openControl(
     return {
       words,
       about: { name: dataset.name, items: items.length, classes: labels.length, by: 'captions' },
-      async measure(trained) {
-        const { features, failures } = await trained.predictFiles(files);
+      async measure(trained, tested) {
+        const { features, failures } = await trained.predictFiles(files, tested);
         const text = trained.classFeatures ? await trained.classFeatures('control') : before;
         const good = readable(truth, failures);
         return accuracyByCaptions(gatherRows(features, embedder.dim, good), text, embedder.dim, of(truth, good));
@@ -80,8 +81,8 @@ export async function openControl(
   return {
     words: null,
     about: { name: dataset.name, items: items.length, classes: match.classes.length, by: 'own-classes' },
-    async measure(trained) {
-      const { own: logits, failures } = await trained.predictFiles(files);
+    async measure(trained, tested) {
+      const { own: logits, failures } = await trained.predictFiles(files, tested);
       if (!logits) throw new Error('The run gives no logits over the model’s own classes.');
       const good = readable(truth, failures);
       const rows = gatherRows(logits, logits.length / truth.length, good);

@@ -23,7 +23,9 @@ export const filesOf = ({ files, hashes }: Pick<RunInput, 'files' | 'hashes'>, i
 });
 
 export type Wanted = { files: string[]; hashes?: string[] };
-export type Forward = (wanted: Wanted, weights: 'weights' | 'average') => Promise<Rows>;
+/** Told after each batch how many images it was. */
+export type Tested = (images: number) => void;
+export type Forward = (wanted: Wanted, weights: 'weights' | 'average', tested?: Tested) => Promise<Rows>;
 
 /** Notes the images whose pixels the thread needs no more. */
 export function remember(known: Set<string> | undefined, keys: RowKeys | undefined, kept: boolean): void {
@@ -42,7 +44,7 @@ export function plainForward(
   const { microBatch: batch } = input.settings;
   const all = { images, files: [], labels: [], spec, augment: 'none' as const, seed: 0, batch, signal, known };
   const batches = createBatches(all);
-  return async ({ files, hashes }, weights) => {
+  return async ({ files, hashes }, weights, tested) => {
     const failures = new Map<number, string>();
     let logits: Float32Array | null = null;
     let features: Float32Array | null = null;
@@ -64,6 +66,7 @@ export function plainForward(
       logits.set(out.logits.subarray(0, rows * c), from * c);
       features.set(out.features.subarray(0, rows * d), from * d);
       from += rows;
+      tested?.(rows);
     }
     return { logits: logits ?? new Float32Array(0), features: features ?? new Float32Array(0), own, failures };
   };

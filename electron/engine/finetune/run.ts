@@ -13,7 +13,7 @@ import type { ClassifierSpec, Head } from '../training/classifier.ts';
 import type { RowKeys } from '../training/prefix-cache.ts';
 import { createBatches } from './batches.ts';
 import { againstCaptions, captionOfEach } from './captions.ts';
-import { filesOf, judge, plainForward, type Rows, remember } from './judge.ts';
+import { filesOf, judge, plainForward, type Rows, remember, type Tested } from './judge.ts';
 import { againstOf, modeOf, rateAt } from './recipes.ts';
 import { type MicroBatch, type PlanInfo, startTrainThread, type TrainThread } from './thread.ts';
 
@@ -69,8 +69,8 @@ export type Trained = {
   /** The file with the best epoch's trained tensors. */
   bestFile: string;
   /** Class logits and features of items, with the weights as they are in the thread: the best ones. */
-  predict(items: Int32Array): Promise<Rows>;
-  predictFiles(files: string[]): Promise<Rows>;
+  predict(items: Int32Array, tested?: Tested): Promise<Rows>;
+  predictFiles(files: string[], tested?: Tested): Promise<Rows>;
   /** Features of class captions with the weights as they are in the thread; null where the text tower is not trained. */
   classFeatures: ((set: CaptionSetName) => Promise<Float32Array>) | null;
 };
@@ -265,8 +265,8 @@ async function trainIn(thread: TrainThread, input: RunInput, images: ImagePool, 
     seconds: at.seconds,
     peakBytes: Math.max(peakBytes, process.resourceUsage().maxRSS * 1024),
     bestFile,
-    predict: (wanted) => plain(filesOf(input, wanted), 'weights'),
-    predictFiles: (files) => plain({ files }, 'weights'),
+    predict: (wanted, tested) => plain(filesOf(input, wanted), 'weights', tested),
+    predictFiles: (files, tested) => plain({ files }, 'weights', tested),
     classFeatures: input.captions ? (set) => thread.ask({ kind: 'classes', set }) : null,
   };
 }

@@ -40,6 +40,9 @@ export const finetuneJob = defineJob<FinetuneParams>({
         },
         failure: (file, reason) => log('warn', `${file}: ${reason}`),
       });
+      // What comes after the training counts images; a run that has ended says what it trained.
+      const steps = report.epochs.at(-1)?.step ?? 0;
+      job.progress(steps, steps, '', 'steps');
       setReport(engine.db, id, report);
       forgetCheckpoint(folder);
       changed();

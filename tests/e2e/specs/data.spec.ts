@@ -222,6 +222,46 @@ test('a CSV list gives labels and splits; a flat folder has none and says what t
   await expect(lab.page.getByText('A comparison needs labels of at least two classes.')).toBeVisible();
 });
 
+test('a folder that is away: the re-scan is paused and says so, pictures have a sign, a long name keeps to its place', async ({
+  lab,
+}) => {
+  const { page } = lab;
+  const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 4);
+  addCopy(path.join(folder, 'whale', '00.jpg'), path.join(folder, 'whale', 'again.jpg'));
+  await importFolder(lab, folder);
+  await importFolder(lab, await drawFolder(path.join(lab.dir, 'plants'), CLASSES, 4));
+  const data = dataScreen(page);
+  const where = page.getByRole('navigation', { name: 'Where you are' });
+  await where.getByRole('button', { name: 'all datasets' }).click();
+  await data
+    .row(/animals/)
+    .getByRole('button')
+    .click();
+  await data.choose('Rename');
+  await page.getByRole('textbox', { name: 'Name' }).fill(`animals ${'of the field and the forest '.repeat(6)}`);
+  await page.keyboard.press('Enter');
+  await expect(where).toContainText('forest');
+  const crumbs = where.getByRole('listitem');
+  const ends = await crumbs.evaluateAll((all) => all.map((each) => [each.scrollWidth, each.clientWidth]));
+  for (const [wanted, has] of ends) expect(wanted, 'a crumb stays within its place').toBeLessThanOrEqual(has!);
+  await expect(crumbs.first()).toHaveText('Data');
+
+  // As in a window that has not shown its pictures yet.
+  renameSync(folder, path.join(lab.dir, 'elsewhere'));
+  await page.route(/thumb/, (route) => route.abort());
+  await page.reload();
+  await frame(page).goTo('Data');
+  await expect(data.details.getByTitle(/^No picture/)).toBeVisible();
+  await data.grid.focus();
+  await page.keyboard.press('Enter');
+  await expect(data.viewer).toContainText('A re-scan of the folder says which.');
+  await page.keyboard.press('Escape');
+  await data.choose('Re-scan the folder');
+  await expect(frame(page).status).toContainText('paused');
+  await expect(frame(page).rail.getByRole('button', { name: /^Runs/ })).toContainText('1 active');
+  await expect(data.main.getByText(/elsewhere|cannot be reached/).first()).toBeVisible();
+});
+
 test('from nothing to a chart: the own folder is imported and compared without another question', async ({ lab }) => {
   const folder = await drawFolder(path.join(lab.dir, 'animals'), CLASSES, 12);
   await frame(lab.page).goTo('Compare');

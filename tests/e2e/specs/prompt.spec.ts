@@ -31,7 +31,8 @@ test.describe('with one', () => {
     const { page } = lab;
     await importFolder(lab, await drawFolder(`${lab.dir}/drawn`, CLASSES, 10));
     await frame(page).goTo('Prompt');
-    await page.getByRole('button', { name: 'Embed drawn' }).click();
+    await expect(page.getByRole('button', { name: 'Embed drawn' })).toBeVisible();
+    await page.keyboard.press('e');
     const main = page.getByRole('main', { name: 'Prompt' });
     await expect(main).toContainText(/\d+ of 24 train images right/);
     await expect(main).toContainText('as at the start');
@@ -85,6 +86,12 @@ test.describe('with one', () => {
     await expect(
       form.getByRole('group', { name: 'Methods' }).getByRole('button', { name: 'Zero-shot' }),
     ).toHaveAttribute('aria-pressed', 'true');
+    // What was looked at stays looked at, and each look more counts: by key, too.
+    await frame(page).goTo('Prompt');
+    await expect(details).toContainText('Looked at 1 time');
+    await main.focus();
+    await page.keyboard.press('m');
+    await expect(details).toContainText('Looked at 2 times');
     expect(lab.errors).toEqual([]);
   });
 });

@@ -51,3 +51,17 @@ test('a job whose engine was killed is interrupted, is resumed, and ends', async
   await row.getByRole('button', { name: 'Resume' }).click();
   await expect(row).toContainText('done', { timeout: 60_000 });
 });
+
+test('what is removed in one window is gone from the other', async ({ lab }) => {
+  // The window is one; browsers have several.
+  if (lab.host === 'electron') return;
+  await importFolder(lab, await drawFolder(path.join(lab.dir, 'animals'), ['fox', 'frog'], 6));
+  const other = await lab.page.context().browser()!.newPage();
+  await other.goto(lab.page.url());
+  const count = (page: typeof other) => frame(page).rail.getByRole('button', { name: /^Runs/ });
+  await expect(count(other)).toHaveText('Runs2');
+  await frame(lab.page).goTo('Runs');
+  await lab.page.keyboard.press('Delete');
+  await expect(count(lab.page)).toHaveText('Runs1');
+  await expect(count(other)).toHaveText('Runs1');
+});

@@ -20,7 +20,7 @@ test('the theme changes at once and after a restart', async ({ lab }) => {
 
 test('threads and the address of the Hub are kept', async ({ lab }) => {
   await frame(lab.page).goTo('Settings');
-  const { compute, downloads } = settingsScreen(lab.page);
+  const { appearance, compute, downloads } = settingsScreen(lab.page);
   await compute.getByRole('checkbox').click();
   await compute.getByRole('textbox', { name: 'Threads' }).fill('1');
   await lab.page.keyboard.press('Tab');
@@ -28,7 +28,11 @@ test('threads and the address of the Hub are kept', async ({ lab }) => {
   await downloads.getByRole('textbox', { name: 'Hub address' }).fill('http://127.0.0.1:9/mirror');
   await downloads.getByRole('button', { name: 'Save' }).click();
   await expect(downloads.getByRole('button', { name: 'Save' })).toBeDisabled();
+  // Another setting leaves these alone.
+  await appearance.getByRole('button', { name: 'Dark' }).click();
+  await expect.poll(() => lab.page.locator('html').getAttribute('data-theme')).toBe('dark');
   await lab.restart();
+  await expect(frame(lab.page).status).toContainText('1 thread');
   await frame(lab.page).goTo('Settings');
   await expect(settingsScreen(lab.page).downloads.getByRole('textbox', { name: 'Hub address' })).toHaveValue(
     'http://127.0.0.1:9/mirror',

@@ -11,6 +11,7 @@ import {
   type NodeProto,
 } from '../../../electron/engine/training/onnx/proto.ts';
 import { readTensor } from '../../../electron/engine/training/onnx/tensors.ts';
+import type { Job } from '../../../shared/contract.ts';
 import { finetuneParams } from '../../../shared/finetune.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 import { LOOK_NAMES, openLab, paint, SMALL, type TrainLab } from './lab.ts';
@@ -229,6 +230,12 @@ describe('a control set', () => {
   }, 60_000);
 
   test('is told apart by captions where there are any', async () => {
+    const totals = new Set<string>();
+    lab.running.on((event, payload) => {
+      if (event !== 'job.changed') return;
+      const { status, note, total, unit } = payload as Job;
+      if (status === 'running' && total > 0) totals.add(`${note}: ${total} ${unit}`);
+    });
     const report = await lab.report({
       datasetId,
       settings: { ...quick, lr: 5e-3 },
@@ -238,6 +245,9 @@ describe('a control set', () => {
     expect(report.control).toMatchObject({ name: 'things', items: 18, classes: 3, by: 'captions' });
     expect(report.control!.before).toBe(report.wise[0]!.control);
     expect(report.control!.after).toBe(report.wise.at(-1)!.control);
+    const { test, validation } = report.counts;
+    expect(totals, 'progress counts the images that are looked at').toContain(`testing: ${test} images`);
+    expect(totals).toContain(`between before and after: ${11 * (validation + 18)} images`);
     const renamed = await lab.report({
       datasetId,
       settings: { ...quick, epochs: 1 },

@@ -65,6 +65,7 @@ describe('every method runs, learns, and reports what it did', () => {
     expect(report.seconds).toBeGreaterThan(0);
     expect(report.peakBytes).toBeGreaterThan(50e6);
     expect(job.result).toMatchObject({ finetuneId: id, accuracy: report.test.accuracy });
+    expect(job).toMatchObject({ done: 12, total: 12, unit: 'steps' });
     expect(existsSync(`${runFolder(lab.running.engine, id)}/checkpoint.safetensors`)).toBe(false);
     trained.set(method, report.trainedParameters);
     expect(report.parameters).toBeGreaterThanOrEqual(report.trainedParameters);

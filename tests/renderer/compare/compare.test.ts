@@ -194,6 +194,10 @@ describe('a run', () => {
     expect(plannedMethods(job, live)).toEqual(['zero-shot', 'knn']);
     expect(plannedMethods(undefined, live)).toHaveLength(4);
     expect(plannedMethods(job, done)).toEqual(['linear-probe', 'knn']);
+    const paused = comparison({ status: 'paused', models: ['net'], summary: [] });
+    expect(plannedMethods(job, paused), 'rows that come once it is resumed').toEqual(['zero-shot', 'knn']);
+    expect(tableLines(paused, ['knn'], [net])).toHaveLength(1);
+    expect(methodsLeftOut(paused, [net])).toEqual([]);
   });
 
   test('the table waits for no row that a model cannot have', () => {

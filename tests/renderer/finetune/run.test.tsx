@@ -132,6 +132,12 @@ describe('curves', () => {
     expect(Math.min(...ticks)).toBeLessThanOrEqual(Math.min(...values, Number.POSITIVE_INFINITY));
     expect(Math.max(...ticks)).toBeGreaterThanOrEqual(Math.max(...values, Number.NEGATIVE_INFINITY));
   });
+
+  test('ticks in whole percent, or whole steps, are written as what they are', () => {
+    expect(niceTicks([0.75, 0.833], { least: 0.01, most: 1 })).toEqual([0.75, 0.8, 0.85]);
+    expect(niceTicks([0, 9], { zero: true, least: 1 })).toEqual([0, 5, 10]);
+    expect(niceTicks([0, 0.9], { zero: true, least: 0.01 })).toEqual([0, 0.25, 0.5, 0.75, 1]);
+  });
 });
 
 test('every method has a mark that can be drawn, each another', () => {

@@ -1,6 +1,6 @@
 // What the window does with events: which answers they make old, and how the list of jobs is kept.
 import { expect, test } from 'vitest';
-import { backOff, outdated, withJob } from '../../../renderer/lab.ts';
+import { backOff, JOBS_LISTED, outdated, withJob } from '../../../renderer/lab.ts';
 import type { Job } from '../../../shared/contract.ts';
 
 const job = (id: number, status: Job['status'] = 'running') => ({ id, status }) as Job;
@@ -23,6 +23,14 @@ test('progress refetches nothing; an end refetches what it may have changed', ()
   }
 });
 
+test('a job that was taken off the list in another window goes here too, with its comparison', () => {
+  expect(outdated('job.deleted', { id: 7 })).toEqual([
+    ['job.list', null],
+    ['job.get', 7],
+    ['compare.list', null],
+  ]);
+});
+
 test('a job takes its place, the newest first', () => {
   expect(withJob([job(3), job(1)], job(2)).map((each) => each.id)).toEqual([3, 2, 1]);
   const after = withJob([job(3), job(1)], job(1, 'done'));
@@ -30,4 +38,6 @@ test('a job takes its place, the newest first', () => {
     [3, 'running'],
     [1, 'done'],
   ]);
+  const many = Array.from({ length: JOBS_LISTED }, (_, i) => job(JOBS_LISTED - i));
+  expect(withJob(many, job(999)), 'the list is as long in every window').toHaveLength(JOBS_LISTED);
 });

@@ -1,6 +1,6 @@
 // Runs in words: how long, what came of it, which list it is on.
 import { expect, test } from 'vitest';
-import { matchesFilter, outcome, took } from '../../../renderer/runs/words.ts';
+import { matchesFilter, outcome, progressFact, took } from '../../../renderer/runs/words.ts';
 import { progressText } from '../../../renderer/ui/JobProgress.tsx';
 import type { Job } from '../../../shared/contract.ts';
 
@@ -60,7 +60,15 @@ test('progress says only what is known', () => {
   expect(progressText(job({ status: 'running', done: 0, total: 0 }))).toBe('starting');
   expect(progressText(job({ status: 'running', done: 0, total: 0, note: 'testing' }))).toBe('');
   expect(progressText(job({ status: 'queued' }))).toBe('waiting its turn');
-  expect(progressText(job({ status: 'paused', done: 1, total: 2, rate: 5, secondsLeft: 9 }))).toBe('50 %');
+  expect(progressText(job({ status: 'paused', done: 1, total: 2, rate: 5, secondsLeft: 9 }))).toBe('paused · 50 %');
+  expect(progressText(job({ status: 'paused', done: 0, total: 0 }))).toBe('paused');
+});
+
+test('what was cut off says its part, not a unit that it no longer has', () => {
+  expect(progressFact(job({ status: 'done', done: 12, total: 12, unit: 'files' }))).toBe('12 of 12 files');
+  const cut = { done: 592, total: 960, unit: 'fits', note: 'embedding with hog' };
+  expect(progressFact(job({ ...cut, status: 'paused' }))).toBe('61 % of embedding with hog');
+  expect(progressFact(job({ ...cut, status: 'cancelled', note: '' }))).toBe('61 %');
 });
 
 test('every status is on exactly one of the three lists', () => {
