@@ -214,8 +214,9 @@ function liftParameters(model: ModelProto, folder: string): Parameter[] {
   return parameters;
 }
 
-/** Attention masks are stored as floats of 0 and minus infinity, or minus a great number. */
-const isMask = (data: Float32Array) => data.some((v) => v < -1e4);
+/** Attention masks are stored as floats of 0 and minus infinity, or minus a great number; Swin's as 0 and -100. */
+const isMask = (data: Float32Array) =>
+  data.some((v) => v < -1e4) || (data.includes(-100) && data.every((v) => v === 0 || v === -100));
 
 /**
  * What the exporter computed ahead, which torch.export names after an op (`unsqueeze_16`, `val_9`): tables of cosines that are

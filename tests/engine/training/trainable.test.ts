@@ -1,8 +1,12 @@
 // What each mode trains, and what it leaves alone.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createGraph } from '../../../electron/engine/training/graph.ts';
+import { writeGraph } from '../../../electron/engine/training/onnx/write.ts';
 import { ops } from '../../../electron/engine/training/ops/index.ts';
-import type { Prepared } from '../../../electron/engine/training/prepare.ts';
+import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import { type Mode, markTrainable } from '../../../electron/engine/training/trainable.ts';
 import { difference, drawn, prepareFixture, prepareVision, runGraph, withGradients } from './adapt.ts';
 
@@ -72,6 +76,19 @@ describe('markTrainable', () => {
     expect(parameters.map((p) => p.name)).toContain('fc.bias');
     expect(parameters.some((p) => /running|conv/.test(p.name))).toBe(false);
   });
+});
+
+test('a mask of 0 and -100, as Swin adds to its scores, is no parameter', async () => {
+  const g = createGraph(ops);
+  const scores = g.matmul(g.input('x', [2, 4]), g.constant(drawn([4, 4], 1), [4, 4]));
+  const mask = g.constant(Float32Array.of(0, 0, -100, -100, -100, -100, 0, 0), [2, 4]);
+  g.outputs = [g.emit('Softmax', [g.add(scores, mask)], { axis: -1 })];
+  const folder = mkdtempSync(path.join(tmpdir(), 'lab-mask-'));
+  const file = path.join(folder, 'model.onnx');
+  writeFileSync(file, writeGraph(g));
+  const { parameters } = await prepare(file, { inputs: {} });
+  rmSync(folder, { recursive: true });
+  expect(parameters.map((p) => p.shape)).toEqual([[4, 4]]);
 });
 
 /** Three residual blocks of 4 features, the middle one through an op that has no gradient. */
