@@ -170,7 +170,7 @@ function fixInputs(model: ModelProto, inputs: PrepareOptions['inputs'], file: st
   graph.value_info = [];
 }
 
-/** Ops that take weights; what only feeds others (a threshold, a scale) stays a constant. */
+/** Ops that take weights; a few numbers without a weight's name that only feed others (a threshold, a scale) stay constants. */
 const WEIGHTED = new Set(
   ['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'Gather', 'LayerNormalization', 'BatchNormalization', 'Einsum'].concat([
     'GroupNormalization',
@@ -197,7 +197,9 @@ function liftParameters(model: ModelProto, folder: string): Parameter[] {
       sizeOf(tensor.dims ?? []) > 1 &&
       used.length > 0 &&
       !used.some(isStatistic) &&
-      (sizeOf(tensor.dims ?? []) > 4 || used.some((use) => WEIGHTED.has(use.op)));
+      (sizeOf(tensor.dims ?? []) > 4 ||
+        used.some((use) => WEIGHTED.has(use.op)) ||
+        /\.(weight|bias)$/.test(tensor.name ?? ''));
     if (!isParameter) {
       stay.push(isFloatTensor || tensor.data_location ? plain(tensor, folder) : tensor);
       continue;
