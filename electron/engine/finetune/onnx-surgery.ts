@@ -191,20 +191,22 @@ function rename(graph: GraphProto, from: string, to: string): void {
 
 /** Takes out what leads to no output. */
 function prune(graph: GraphProto): void {
-  const needed = new Set(graph.output.map((output) => output.name));
   const reads = (node: NodeProto): string[] => [
     ...(node.input ?? []),
     ...insides(node).flatMap((inside) => [...inside.node.flatMap(reads), ...inside.output.map((o) => o.name)]),
   ];
-  // nodes stand in an order that can be run, so that one pass from the end sees every reader before what it reads
-  graph.node = graph.node
-    .toReversed()
-    .filter((node) => {
-      if (!(node.output ?? []).some((name) => needed.has(name))) return false;
-      for (const name of reads(node)) needed.add(name);
-      return true;
-    })
-    .toReversed();
+  // not in one pass from the end: half-precision converters put nodes after those that read them
+  const makers = new Map(graph.node.flatMap((node) => (node.output ?? []).map((name) => [name, node])));
+  makers.delete(''); // an output left out
+  const kept = new Set<NodeProto>();
+  const needed = new Set(graph.output.map((output) => output.name));
+  for (const name of needed) {
+    const maker = makers.get(name);
+    if (!maker || kept.has(maker)) continue;
+    kept.add(maker);
+    for (const read of reads(maker)) needed.add(read); // the loop comes to these too
+  }
+  graph.node = graph.node.filter((node) => kept.has(node));
   const isNeeded = (tensor: TensorProto) => needed.has(tensor.name ?? '');
   const all = graph.initializer ?? [];
   graph.initializer = all.filter(isNeeded);

@@ -29,7 +29,7 @@ export function onlyOutput(model: Uint8Array, tensor: string): Uint8Array {
   return Buffer.concat(kept);
 }
 
-/** GraphProto: node 1, output 12; nodes stand in the order in which they run. */
+/** GraphProto: node 1, output 12; half-precision converters put nodes after those that read them. */
 function onlyOutputOfGraph(model: Uint8Array, source: Source, graph: Field, tensor: string): Uint8Array[] {
   const needed = new Set([tensor]);
   const all = [...parts(model, source, graph.start, graph.end)];
@@ -38,12 +38,17 @@ function onlyOutputOfGraph(model: Uint8Array, source: Source, graph: Field, tens
   );
   // the body of a branch or loop may take any tensor without naming it as an input
   const keepAll = [...nodes.values()].some((node) => node.hasBody);
-  const dropped = new Set<unknown>();
-  for (const [part, node] of [...nodes].reverse())
-    if (keepAll || node.outputs.some((name) => needed.has(name))) for (const name of node.inputs) needed.add(name);
-    else dropped.add(part);
-  const rest = all.filter((part) => part.field.number !== 12 && !dropped.has(part)).map(({ raw }) => raw);
-  return [...rest, ...output(tensor)];
+  const makers = new Map([...nodes.values()].flatMap((node) => node.outputs.map((name) => [name, node])));
+  makers.delete(''); // an output left out
+  const kept = new Set<unknown>(keepAll ? nodes.values() : []);
+  for (const name of needed) {
+    const maker = makers.get(name);
+    if (!maker || kept.has(maker)) continue;
+    kept.add(maker);
+    for (const input of maker.inputs) needed.add(input); // the loop comes to these too
+  }
+  const rest = all.filter((part) => part.field.number !== 12 && (!nodes.has(part) || kept.has(nodes.get(part))));
+  return [...rest.map(({ raw }) => raw), ...output(tensor)];
 }
 
 /** NodeProto: input 1, output 2, attribute 5 { g 6, graphs 11 }. */

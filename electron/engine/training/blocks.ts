@@ -92,10 +92,10 @@ function blockAt(spans: readonly Span[], named: Named | undefined, at: number, s
   return next < 0 ? 'head' : next + shift;
 }
 
-/** A node's path names a container before its member, as in `/layer1/layer1.0/conv1/Conv`: once is enough. */
+/** A node's path names each container before its member, as in `/blocks/blocks.1/blocks.1.0/conv/Conv`: once is enough. */
 const dotted = (name: string) =>
   name
-    .replaceAll(/(^|\/)([^/]+)\/(?=\2\.)/g, '$1')
+    .replaceAll(/(?<=^|\/)([^/]+)\/(?=\1\.)/g, '')
     .replaceAll('/', '.')
     .replace(/^\./, '');
 /** The parameter's own name says more than those of the nodes; matrices such as onnx::MatMul_250 have only these. */

@@ -170,7 +170,7 @@ function fixInputs(model: ModelProto, inputs: PrepareOptions['inputs'], file: st
   graph.value_info = [];
 }
 
-/** Ops that take weights; what only feeds others (a threshold, a scale) stays a constant. */
+/** Ops that take weights; a few numbers without a weight's name that only feed others (a threshold, a scale) stay constants. */
 const WEIGHTED = new Set(
   ['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'Gather', 'LayerNormalization', 'BatchNormalization', 'Einsum'].concat([
     'GroupNormalization',
@@ -197,7 +197,9 @@ function liftParameters(model: ModelProto, folder: string): Parameter[] {
       sizeOf(tensor.dims ?? []) > 1 &&
       used.length > 0 &&
       !used.some(isStatistic) &&
-      (sizeOf(tensor.dims ?? []) > 4 || used.some((use) => WEIGHTED.has(use.op)));
+      (sizeOf(tensor.dims ?? []) > 4 ||
+        used.some((use) => WEIGHTED.has(use.op)) ||
+        /\.(weight|bias)$/.test(tensor.name ?? ''));
     if (!isParameter) {
       stay.push(isFloatTensor || tensor.data_location ? plain(tensor, folder) : tensor);
       continue;
@@ -214,8 +216,9 @@ function liftParameters(model: ModelProto, folder: string): Parameter[] {
   return parameters;
 }
 
-/** Attention masks are stored as floats of 0 and minus infinity, or minus a great number. */
-const isMask = (data: Float32Array) => data.some((v) => v < -1e4);
+/** Attention masks are stored as floats of 0 and minus infinity, or minus a great number; Swin's as 0 and -100. */
+const isMask = (data: Float32Array) =>
+  data.some((v) => v < -1e4) || (data.includes(-100) && data.every((v) => v === 0 || v === -100));
 
 /**
  * What the exporter computed ahead, which torch.export names after an op (`unsqueeze_16`, `val_9`): tables of cosines that are

@@ -289,6 +289,18 @@ describe('how weights are stored', () => {
   });
 });
 
+it('keeps every node that a head needs, in whatever order a converter wrote them', async () => {
+  const base = path.join(lab.dir, 'reversed');
+  cpSync(CLIP, base, { recursive: true });
+  const file = path.join(base, 'onnx/vision_model.onnx');
+  const model = decodeModel(readFileSync(file));
+  model.graph.node.reverse();
+  writeFileSync(file, encodeModel(model));
+  await save('on-reversed', { source: readModelFolder(base) });
+  await save('on-sorted');
+  close(await features('on-reversed', 'logits'), await features('on-sorted', 'logits'), 1e-6);
+});
+
 describe('nothing is half there', () => {
   const left = () => readdirSync(lab.dirs.models);
 

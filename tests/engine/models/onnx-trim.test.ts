@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { onlyOutput, withOutput } from '../../../electron/engine/models/onnx-trim.ts';
+import { decodeModel, encodeModel } from '../../../electron/engine/training/onnx/proto.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 
 const model = readFileSync(fixturePath('tiny-resnet/onnx/model.onnx'));
@@ -31,6 +32,13 @@ test('the features without the classifier are the same, and the classifier is go
 test('the last output keeps all that it takes', async () => {
   const whole = await outputs(model);
   expect(await outputs(onlyOutput(model, 'logits'))).toEqual({ logits: whole.logits });
+});
+
+test('nodes may stand before those they read, as half-precision converters write them', async () => {
+  const reversed = decodeModel(model);
+  reversed.graph.node.reverse();
+  const { pooler_output } = await outputs(model);
+  expect(await outputs(onlyOutput(encodeModel(reversed), 'pooler_output'))).toEqual({ pooler_output });
 });
 
 describe('a tensor inside the graph', () => {

@@ -15,12 +15,12 @@ const image = { pixel_values: [2, 3, 64, 64] };
 const text = { input_ids: [2, 8], attention_mask: [2, 8] };
 const bert = { ...text, token_type_ids: [2, 8] };
 
-/** Residuals of one convolution each, its weight named by a number and its node as given; then an attention over the places. */
-function residuals(nodes: readonly string[]): Prepared {
+/** Residuals of one convolution each, its node as given, its weight named by a number or by `kept`; then an attention over the places. */
+function residuals(nodes: readonly string[], kept: Readonly<Record<string, string>> = {}): Prepared {
   const g = createGraph(ops);
   const parameters: Prepared['parameters'] = [];
   const weight = (shape: number[], op: string, node: string) => {
-    const name = `onnx::${op}_${parameters.length}`;
+    const name = kept[node] ?? `onnx::${op}_${parameters.length}`;
     const uses = [{ op, node, input: 1, index: g.nodes.length }];
     parameters.push({ name, shape, data: new Float32Array(shape.reduce((a, b) => a * b)), uses });
     return g.input(name, shape);
@@ -45,6 +45,13 @@ describe('CLIP’s ResNets, batch norm folded and an attention at the end', () =
     expect(names).toEqual(['layer1.0', 'layer1.1', 'layer2.0']);
     expect(members(of, 1)).toEqual(['onnx::Conv_2']);
     expect(members(of, 'head')).toHaveLength(3);
+  });
+  test('so are members of a Sequential in a Sequential, those that keep their names and those that do not', () => {
+    const at = ['0', '1'].map((i) => `/visual/blocks/blocks.1/blocks.1.${i}/conv1/Conv`);
+    const kept = 'visual.blocks.1.1.conv1.weight';
+    const { names, of } = blocksOf(residuals(at, { [at[1]!]: kept }));
+    expect(names).toEqual(['blocks.1.0', 'blocks.1.1']);
+    expect(members(of, 1)).toEqual([kept]);
   });
   test('without any name the convolutions are the blocks, not the one attention that pools', () => {
     const prepared = residuals(['', '', '']);

@@ -1,8 +1,13 @@
 // What each mode trains, and what it leaves alone.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createGraph } from '../../../electron/engine/training/graph.ts';
+import { createGraph, type Graph } from '../../../electron/engine/training/graph.ts';
+import { decodeModel, encodeModel } from '../../../electron/engine/training/onnx/proto.ts';
+import { writeGraph } from '../../../electron/engine/training/onnx/write.ts';
 import { ops } from '../../../electron/engine/training/ops/index.ts';
-import type { Prepared } from '../../../electron/engine/training/prepare.ts';
+import { type Prepared, prepare } from '../../../electron/engine/training/prepare.ts';
 import { type Mode, markTrainable } from '../../../electron/engine/training/trainable.ts';
 import { difference, drawn, prepareFixture, prepareVision, runGraph, withGradients } from './adapt.ts';
 
@@ -72,6 +77,43 @@ describe('markTrainable', () => {
     expect(parameters.map((p) => p.name)).toContain('fc.bias');
     expect(parameters.some((p) => /running|conv/.test(p.name))).toBe(false);
   });
+});
+
+/** What is found to be a parameter in a file that stores these inputs, drawn, and the graph's constants. */
+async function prepareStored(g: Graph, stored: readonly string[] = []): Promise<Prepared['parameters']> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lab-stored-'));
+  try {
+    const file = path.join(folder, 'model.onnx');
+    const model = decodeModel(writeGraph(g));
+    const tensors = g.inputs.filter(({ name }) => stored.includes(name));
+    model.graph.input = model.graph.input.filter(({ name }) => !stored.includes(name));
+    model.graph.initializer = [...(model.graph.initializer ?? [])].concat(
+      tensors.map(({ name, shape }, i) => {
+        const { buffer } = drawn(shape, i);
+        return { name, dims: [...shape], data_type: 1, raw_data: new Uint8Array(buffer) };
+      }),
+    );
+    writeFileSync(file, encodeModel(model));
+    return (await prepare(file, { inputs: {} })).parameters;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('a bias of a few numbers is a parameter, as many numbers that scale the pixels are not', async () => {
+  const g = createGraph(ops);
+  const scaled = g.mul(g.input('x', [2, 1, 3]), g.input('normalise.scale', [3]));
+  g.outputs = [g.add(g.matmul(scaled, g.input('fc.weight', [3, 3])), g.input('fc.bias', [3]))];
+  const found = await prepareStored(g, ['normalise.scale', 'fc.weight', 'fc.bias']);
+  expect(found.map((p) => p.name)).toEqual(['fc.weight', 'fc.bias']);
+});
+
+test('a mask of 0 and -100, as Swin adds to its scores, is no parameter', async () => {
+  const g = createGraph(ops);
+  const scores = g.matmul(g.input('x', [2, 4]), g.constant(drawn([4, 4], 1), [4, 4]));
+  const mask = g.constant(Float32Array.of(0, 0, -100, -100, -100, -100, 0, 0), [2, 4]);
+  g.outputs = [g.emit('Softmax', [g.add(scores, mask)], { axis: -1 })];
+  expect((await prepareStored(g)).map((p) => p.shape)).toEqual([[4, 4]]);
 });
 
 /** Three residual blocks of 4 features, the middle one through an op that has no gradient. */
