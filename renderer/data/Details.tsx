@@ -103,6 +103,7 @@ function ClassBars({ dataset, filter, onFilter }: Pick<DetailsProps, 'dataset' |
     );
   const most = Math.max(1, ...dataset.classes.map((each) => each.train + each.val + each.test + each.unsplit));
   const unlabelled = dataset.items - dataset.labelled;
+  const { label: _label, ...others } = filter;
   return (
     <ul className="classes">
       {dataset.classes.map((each) => {
@@ -115,7 +116,7 @@ function ClassBars({ dataset, filter, onFilter }: Pick<DetailsProps, 'dataset' |
               className="class-row"
               aria-pressed={on}
               title={`${each.train} train, ${each.val} val, ${each.test} test`}
-              onClick={() => onFilter(on ? {} : { label: each.name })}
+              onClick={() => onFilter(on ? others : { ...others, label: each.name })}
             >
               <span className="clip">{each.name}</span>
               <span className="class-bar" aria-hidden="true">
@@ -133,7 +134,7 @@ function ClassBars({ dataset, filter, onFilter }: Pick<DetailsProps, 'dataset' |
             type="button"
             className="class-row"
             aria-pressed={filter.label === null}
-            onClick={() => onFilter(filter.label === null ? {} : { label: null })}
+            onClick={() => onFilter(filter.label === null ? others : { ...others, label: null })}
           >
             <span className="clip faint">without a label</span>
             <span />

@@ -194,17 +194,28 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
   };
 }
 
-/** Sub-folders that look like models (a config.json or any .onnx), or the folder itself where it is one. */
+/**
+ * Sub-folders that look like models (a config.json or any .onnx), or the folder itself where it is one. A sub-folder that is none may
+ * be an owner's, as on the Hub: what is a model by both signs in it counts too.
+ */
 function modelFolders(root: string): string[] {
-  const isModel = (folder: string) =>
-    entriesOf(folder).some(({ name }) => name === 'config.json' || name === 'onnx' || name.endsWith('.onnx'));
-  if (isModel(root)) return [path.resolve(root)];
-  return entriesOf(root)
-    .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
-    .map((entry) => path.join(root, entry.name))
-    .filter(isModel)
-    .sort();
+  const signs = (folder: string) => {
+    const names = entriesOf(folder).map(({ name }) => name);
+    return (
+      Number(names.includes('config.json')) + Number(names.some((name) => name === 'onnx' || name.endsWith('.onnx')))
+    );
+  };
+  if (signs(root) > 0) return [path.resolve(root)];
+  return foldersIn(root).flatMap((folder) =>
+    signs(folder) > 0 ? [folder] : foldersIn(folder).filter((inner) => signs(inner) === 2),
+  );
 }
+
+const foldersIn = (folder: string): string[] =>
+  entriesOf(folder)
+    .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
+    .map((entry) => path.join(folder, entry.name))
+    .sort();
 
 /** The catalog knows better than the general order which output of a known model is its feature. */
 function preferred(reading: Reading, known: CatalogEntry | undefined): Reading {

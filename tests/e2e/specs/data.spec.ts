@@ -33,6 +33,11 @@ test('a folder with a broken file and copies: counts, classes, reasons', async (
   await expect(data.main.getByText('12 shown')).toBeVisible();
   await data.main.getByRole('textbox', { name: 'Search by file name' }).fill('tree_frog/03');
   await expect(data.tiles).toHaveCount(1);
+  // A class keeps the other filters: the name is looked for in another class, then in all.
+  await data.classRow('whale').click();
+  await expect(data.tiles).toHaveCount(0);
+  await data.classRow('whale').click();
+  await expect(data.tiles).toHaveCount(1);
   expect(lab.errors).toEqual([]);
 });
 

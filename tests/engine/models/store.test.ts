@@ -59,6 +59,18 @@ describe('the list', () => {
   });
 });
 
+describe('folders by owner, as on the Hub', () => {
+  test('are looked into once: models are listed, what only looks like one is not', async () => {
+    copyModel(RESNET, path.join(lab.dirs.models, 'someone', 'deep-model'));
+    copyModel(RESNET, path.join(lab.dirs.models, 'someone', 'else', 'too-deep'));
+    mkdirSync(path.join(lab.dirs.models, 'someone', 'notes'));
+    writeFileSync(path.join(lab.dirs.models, 'someone', 'notes', 'config.json'), '{}');
+    const ids = (await lab.store.list()).filter(({ source }) => source === 'app').map(({ id }) => id);
+    expect(ids).toEqual(['deep-model']);
+    expect((await lab.store.embedder('deep-model')).dim).toBe(32);
+  });
+});
+
 describe('asking for a model', () => {
   test('by its folder, absolute or relative, makes it known', async () => {
     const folder = copyModel(RESNET, path.join(lab.dir, 'elsewhere', 'custom'));
