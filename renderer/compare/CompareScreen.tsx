@@ -3,7 +3,7 @@ import { useCall } from '../lab.ts';
 import { ErrorNote } from '../ui/controls.tsx';
 import { FirstSteps } from '../ui/FirstSteps.tsx';
 import { stay, useParams } from '../ui/navigation.ts';
-import { shownRun } from '../ui/RunList.tsx';
+import { useShownRun } from '../ui/RunList.tsx';
 import { Screen } from '../ui/Screen.tsx';
 import { NewComparison } from './NewComparison.tsx';
 import { RunView } from './RunView.tsx';
@@ -12,9 +12,9 @@ import './compare.css';
 export function CompareScreen() {
   const params = useParams('compare');
   const list = useCall('compare.list', {});
+  const info = useShownRun(list, params.comparisonId);
   if (params.fresh) return <NewComparison />;
   const runs = list.data;
-  const info = shownRun(list, params.comparisonId);
   if (runs && info && info !== 'coming') return <RunView key={info.id} info={info} runs={runs} />;
   const start = { label: 'New comparison', keys: 'N', primary: true, run: () => stay('compare', { fresh: true }) };
   return (

@@ -4,7 +4,7 @@ import { trainable } from '../ui/applies.ts';
 import { Button, Empty, ErrorNote } from '../ui/controls.tsx';
 import { ImportFirst } from '../ui/ImportFirst.tsx';
 import { go, stay, useParams } from '../ui/navigation.ts';
-import { shownRun } from '../ui/RunList.tsx';
+import { useShownRun } from '../ui/RunList.tsx';
 import { Screen } from '../ui/Screen.tsx';
 import { NewRun } from './NewRun.tsx';
 import { RunView } from './RunView.tsx';
@@ -14,7 +14,7 @@ export function FinetuneScreen() {
   const params = useParams('finetune');
   const list = useCall('finetune.list', {});
   const runs = list.data;
-  const info = shownRun(list, params.finetuneId);
+  const info = useShownRun(list, params.finetuneId);
   if (params.fresh) return <NewRun />;
   if (runs && info && info !== 'coming') return <RunView key={info.id} info={info} runs={runs} />;
   return <Beginning error={list.error} known={runs !== undefined && !info} />;

@@ -1,6 +1,6 @@
 // Every run of a screen, newest first: open one, delete it on the user's word.
 import { Trash2 } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import { useMutationCall } from '../lab.ts';
 import { IconButton } from './controls.tsx';
 import { Confirm } from './Dialog.tsx';
@@ -24,14 +24,27 @@ type Props<R> = {
   loses(run: R): string;
 };
 
-/** The run asked for, or the newest where none was, or where it is gone; 'coming' while the list that will have it is read. */
+type List<R> = { data: R[] | undefined; isFetching: boolean };
+
+/**
+ * The run asked for, or the newest where none was, or where it is gone; 'coming' while the list is read that will have it. `looked`:
+ * a list was looked for it before, so that one that was deleted is not waited for whenever the list is read again.
+ */
 export function shownRun<R extends { id: number }>(
-  { data, isFetching }: { data: R[] | undefined; isFetching: boolean },
+  { data, isFetching }: List<R>,
   id: number | undefined,
+  looked: boolean,
 ): R | 'coming' | undefined {
   const asked = data?.find((run) => run.id === id);
-  if (!asked && id !== undefined && isFetching) return 'coming';
+  if (!asked && id !== undefined && isFetching && !looked) return 'coming';
   return asked ?? data?.[0];
+}
+
+export function useShownRun<R extends { id: number }>(list: List<R>, id: number | undefined): R | 'coming' | undefined {
+  const looked = useRef<number | undefined>(undefined);
+  const run = shownRun(list, id, looked.current === id);
+  if (run !== 'coming') looked.current = id;
+  return run;
 }
 
 export function RunList<R extends { id: number }>(props: Props<R>) {
