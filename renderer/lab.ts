@@ -50,7 +50,7 @@ function engine(): Promise<Client> {
   return new Promise((resolve, reject) => waiting.add({ resolve, reject }));
 }
 
-/** What a call changes that no event tells of. */
+/** What a call changes, where no event tells of it, or too late: events come in bursts and are thinned out. */
 const CHANGES: Partial<Record<CallName, CallName[]>> = {
   'job.delete': ['job.list', 'job.get', 'compare.list'],
   'compare.start': ['compare.list'],

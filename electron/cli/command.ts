@@ -41,18 +41,22 @@ export function parseCommand(
   command: Command,
   args: string[],
 ): { positionals: string[]; values: Values } {
+  const { positionals, values } = parsed(name, command, args);
+  // as an unset variable of a shell leaves it: as a folder it would mean the one where the shell stands
+  const empty = Object.entries(values).find(([, value]) => [value].flat().includes(''));
+  if (empty) throw new UsageError(`--${empty[0]} is given without a value.`);
+  return { positionals, values };
+}
+
+function parsed(name: string, command: Command, args: string[]): { positionals: string[]; values: Values } {
   try {
     const { positionals, values } = parseArgs({
       args,
       options: { ...COMMON_OPTIONS, ...command.options },
       allowPositionals: true,
     });
-    // as an unset variable of a shell leaves it: as a folder it would mean the one where the shell stands
-    const empty = Object.entries(values).find(([, value]) => [value].flat().includes(''));
-    if (empty) throw new UsageError(`--${empty[0]} is given without a value.`);
     return { positionals, values: values as Values };
   } catch (error) {
-    if (error instanceof UsageError) throw error;
     // Node's sentence names the option; its second one explains how to pass a positional that begins with a dash.
     const [sentence] = (error as Error).message.split('. ');
     throw new UsageError(`${sentence!.replace(/\.?$/, '.')} See: lab ${name} --help`);

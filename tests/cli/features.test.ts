@@ -138,19 +138,8 @@ test('labels with semicolons, mixed ends of lines and letters as a Mac writes th
   const accented = lines.map((line) => line.replace('ant', 'a\u0301nt').replace(/,(?=\w+,img)|,(?=img)/g, ';'));
   writeFileSync(at('mixed.csv'), `${head!.replaceAll(',', ';')}\r\n${accented.join('\n')}\n`);
   writeFileSync(at('accented.json'), JSON.stringify(['mole, blind', 'zebra', '\u00e1nt']));
-  const end = await lab(
-    dir,
-    ...[
-      'compare',
-      '--features',
-      at('X.npy'),
-      '--labels',
-      at('mixed.csv'),
-      '--class-names',
-      at('accented.json'),
-      '--json',
-    ],
-  );
+  const more = ['--class-names', at('accented.json'), '--json'];
+  const end = await lab(dir, 'compare', '--features', at('X.npy'), '--labels', at('mixed.csv'), ...more);
   expect(end.stderr).not.toMatch(/rror/);
   const mixed: Report = JSON.parse(end.stdout);
   expect(mixed.classes).toEqual(['mole, blind', 'zebra', '\u00e1nt']);

@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { LabError } from '../../../shared/contract.ts';
 import { toHalf } from '../../../shared/half.ts';
+import { nodesFor } from '../models/onnx-trim.ts';
 import {
   ATTRIBUTE,
   type AttributeProto,
@@ -195,17 +196,8 @@ function prune(graph: GraphProto): void {
     ...(node.input ?? []),
     ...insides(node).flatMap((inside) => [...inside.node.flatMap(reads), ...inside.output.map((o) => o.name)]),
   ];
-  // not in one pass from the end: half-precision converters put nodes after those that read them
-  const makers = new Map(graph.node.flatMap((node) => (node.output ?? []).map((name) => [name, node])));
-  makers.delete(''); // an output left out
-  const kept = new Set<NodeProto>();
   const needed = new Set(graph.output.map((output) => output.name));
-  for (const name of needed) {
-    const maker = makers.get(name);
-    if (!maker || kept.has(maker)) continue;
-    kept.add(maker);
-    for (const read of reads(maker)) needed.add(read); // the loop comes to these too
-  }
+  const kept = nodesFor(graph.node, needed, (node) => node.output ?? [], reads);
   graph.node = graph.node.filter((node) => kept.has(node));
   const isNeeded = (tensor: TensorProto) => needed.has(tensor.name ?? '');
   const all = graph.initializer ?? [];

@@ -12,7 +12,7 @@ import type { Sample } from '../methods/method.ts';
 import { DEFAULT_SCALE } from '../methods/zero-shot.ts';
 import { embedItems } from '../models/embed-dataset.ts';
 import type { Embedder } from '../models/embedder.ts';
-import type { FeatureOutput, ModelFolder } from '../models/folder.ts';
+import { type FeatureOutput, fixedBatch, type ModelFolder } from '../models/folder.ts';
 import { classTextFeatures } from '../models/text-features.ts';
 import type { LogisticFit } from '../numeric/logistic.ts';
 import { gatherRows, normaliseRows } from '../numeric/matrix.ts';
@@ -70,12 +70,6 @@ const familyOf = ({ vision }: ModelFolder): Family => {
   const ops = vision?.header.ops ?? {};
   const attentions = ATTENTION.reduce((sum, op) => sum + (ops[op] ?? 0), 0);
   return (ops.Conv ?? 0) > 2 * attentions + 1 ? 'convolution' : 'transformer';
-};
-
-/** Images the model takes at once, where its file says so. */
-const fixedBatchOf = ({ vision }: Pick<ModelFolder, 'vision'>): number | null => {
-  const size = vision?.pixels.shape[0];
-  return typeof size === 'number' && size > 0 ? size : null;
 };
 
 /** What classes are called in captions, and the templates. */
@@ -197,7 +191,7 @@ export const settingsFor = (
     family: familyOf(folder),
     items,
     classes: classes.length,
-    fixed: fixedBatchOf(folder),
+    fixed: fixedBatch(folder.vision?.pixels),
     captions: folder.text !== null && folder.text.shared === (output ?? folder.vision?.outputs[0])?.id,
   });
 

@@ -191,6 +191,12 @@ export function pixelInput(inputs: OnnxValue[]): OnnxValue | undefined {
 /** Channels last: [n, height, width, 3]. */
 export const channelsLast = (pixels: OnnxValue): boolean => pixels.shape[3] === 3 && pixels.shape[1] !== 3;
 
+/** How many images or captions a run takes, where the file fixes it. */
+export function fixedBatch(input: OnnxValue | undefined): number | null {
+  const size = input?.shape[0];
+  return typeof size === 'number' && size > 0 ? size : null;
+}
+
 const spatial = (pixels: OnnxValue) => (channelsLast(pixels) ? pixels.shape.slice(1, 3) : pixels.shape.slice(2, 4));
 
 function modelImageSize(pixels: OnnxValue, config: Json): number | null {

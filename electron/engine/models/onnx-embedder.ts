@@ -8,7 +8,7 @@ import { LabError, type ModelInfo } from '../../../shared/contract.ts';
 import type { ImagePool } from '../images/pool.ts';
 import { type Batch, inLanes, inTurn, type Tower } from './embed-images.ts';
 import type { Embedder } from './embedder.ts';
-import { channelsLast, type FeatureOutput, type ModelFolder, type OnnxFile } from './folder.ts';
+import { channelsLast, type FeatureOutput, fixedBatch, type ModelFolder, type OnnxFile } from './folder.ts';
 import type { OnnxValue } from './onnx-header.ts';
 import { type PixelInput, pixelTensor } from './pixels.ts';
 import { poolRows } from './pooling.ts';
@@ -49,13 +49,12 @@ type Run = (
 
 function pixelInput({ pixels, preprocessing }: Vision): PixelInput {
   const { bgr, ...spec } = preprocessing;
-  const count = pixels.shape[0];
   return {
     name: pixels.name,
     type: pixels.type,
     channelsLast: channelsLast(pixels),
     bgr,
-    fixed: typeof count === 'number' && count > 0 ? count : null,
+    fixed: fixedBatch(pixels),
     preprocessing: spec,
   };
 }
@@ -110,10 +109,9 @@ export async function onnxEmbedder(options: OnnxEmbedderOptions): Promise<Embedd
     forward,
   };
   const runInLane = async (files: string[], hashes: string[] | undefined): Promise<Batch> => {
-    const count = files.length;
-    const asked = { files, hashes, input, others: others(count), output: output.tensor };
+    const asked = { files, hashes, input, others: others(files.length), output: output.tensor };
     const { result, failures } = await sessions.images(source(vision), asked);
-    return { rows: failures.length === count ? new Float32Array(0) : pooled(result, count), failures };
+    return { rows: result ? pooled(result, files.length) : new Float32Array(0), failures };
   };
 
   return {
@@ -205,8 +203,7 @@ function textSide(
   run: Run,
   dim: number,
 ): Pick<Embedder, 'text' | 'tokens'> {
-  const size = text.header.inputs.find(({ name }) => name === 'input_ids')?.shape[0];
-  const fixed = typeof size === 'number' && size > 0 ? size : null;
+  const fixed = fixedBatch(text.header.inputs.find(({ name }) => name === 'input_ids'));
   /** A graph of a fixed batch gets that many, empty ones at the end. */
   const rows = async (captions: string[], pad: 'context' | 'longest') => {
     const made: Float32Array[] = [];

@@ -29,7 +29,29 @@ export function onlyOutput(model: Uint8Array, tensor: string): Uint8Array {
   return Buffer.concat(kept);
 }
 
-/** GraphProto: node 1, output 12; half-precision converters put nodes after those that read them. */
+/**
+ * The nodes that lead to the tensors in `needed`, which gains all that they read. Not in one pass from the end: half-precision
+ * converters put nodes after those that read them.
+ */
+export function nodesFor<N>(
+  nodes: readonly N[],
+  needed: Set<string>,
+  outputs: (node: N) => readonly string[],
+  reads: (node: N) => readonly string[],
+): Set<N> {
+  const makers = new Map(nodes.flatMap((node) => outputs(node).map((name) => [name, node] as const)));
+  makers.delete(''); // an output left out
+  const kept = new Set<N>();
+  for (const name of needed) {
+    const maker = makers.get(name);
+    if (maker === undefined || kept.has(maker)) continue;
+    kept.add(maker);
+    for (const read of reads(maker)) needed.add(read); // the loop comes to these too
+  }
+  return kept;
+}
+
+/** GraphProto: node 1, output 12. */
 function onlyOutputOfGraph(model: Uint8Array, source: Source, graph: Field, tensor: string): Uint8Array[] {
   const needed = new Set([tensor]);
   const all = [...parts(model, source, graph.start, graph.end)];
@@ -38,16 +60,16 @@ function onlyOutputOfGraph(model: Uint8Array, source: Source, graph: Field, tens
   );
   // the body of a branch or loop may take any tensor without naming it as an input
   const keepAll = [...nodes.values()].some((node) => node.hasBody);
-  const makers = new Map([...nodes.values()].flatMap((node) => node.outputs.map((name) => [name, node])));
-  makers.delete(''); // an output left out
-  const kept = new Set<unknown>(keepAll ? nodes.values() : []);
-  for (const name of needed) {
-    const maker = makers.get(name);
-    if (!maker || kept.has(maker)) continue;
-    kept.add(maker);
-    for (const input of maker.inputs) needed.add(input); // the loop comes to these too
-  }
-  const rest = all.filter((part) => part.field.number !== 12 && (!nodes.has(part) || kept.has(nodes.get(part))));
+  const every = [...nodes.values()];
+  const kept = keepAll
+    ? new Set(every)
+    : nodesFor(
+        every,
+        needed,
+        (node) => node.outputs,
+        (node) => node.inputs,
+      );
+  const rest = all.filter((part) => part.field.number !== 12 && (!nodes.has(part) || kept.has(nodes.get(part)!)));
   return [...rest.map(({ raw }) => raw), ...output(tensor)];
 }
 

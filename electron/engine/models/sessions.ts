@@ -48,7 +48,8 @@ export type OnnxRequest =
 export type OnnxAnswer = {
   load: { inputs: string[]; outputs: string[] };
   run: Record<string, OnnxOutput>;
-  images: { result: OnnxOutput; failures: Failure[] };
+  /** No result where every file failed. */
+  images: { result: OnnxOutput | null; failures: Failure[] };
   tokenize: Tokens;
   release: null;
   try: Trial;

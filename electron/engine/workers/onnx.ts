@@ -73,7 +73,7 @@ async function decode({ files, hashes, input }: Images): Promise<Decoded> {
 async function images(request: Images, decoded: Promise<Decoded>): Promise<OnnxAnswer['images']> {
   const { session, files, input, others, output } = request;
   const { pixels, failures } = await decoded;
-  if (failures.length === files.length) return { result: { data: new Float32Array(0), dims: [0] }, failures };
+  if (failures.length === files.length) return { result: null, failures };
   const feeds = { ...others, [input.name]: pixelTensor(pixels, files.length, input) };
   const results = await run({ kind: 'run', session, feeds, outputs: [output] });
   spare.push(pixels);
@@ -133,7 +133,13 @@ function answer(
   }
 }
 
-answerInOrder(answer, buffersOf, (request) => (request.kind === 'images' ? decode(request) : undefined));
+answerInOrder(answer, buffersOf, (request) => {
+  if (request.kind !== 'images') return;
+  const decoded = decode(request);
+  // a failure is met when its turn comes
+  decoded.catch(() => {});
+  return decoded;
+});
 
 function buffersOf(result: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();
