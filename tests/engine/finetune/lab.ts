@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { createEngine, type RunningEngine } from '../../../electron/engine/engine.ts';
-import type { Job } from '../../../shared/contract.ts';
-import type { FinetuneParams, FinetuneReport } from '../../../shared/finetune.ts';
+import type { Job, Parsed } from '../../../shared/contract.ts';
+import type { FinetuneForecast, FinetuneParams, FinetuneReport } from '../../../shared/finetune.ts';
 import { randomOf } from '../../../shared/protocol.ts';
 import { fixturePath } from '../../helpers/shared.ts';
 
@@ -51,15 +51,19 @@ function pixels(name: keyof typeof LOOKS, random: () => number): Buffer {
   return out;
 }
 
+/** What is not named is that of a small run. */
+type Asked = Partial<FinetuneParams> & { datasetId: number };
+
 export type TrainLab = {
   dir: string;
   running: RunningEngine;
   at(...names: string[]): string;
   dataset(name: string): Promise<number>;
   /** Starts a run; `ended` resolves with the job as it then stands. */
-  start(params: Partial<FinetuneParams> & { datasetId: number }): Promise<{ id: number; ended: Promise<Job> }>;
+  start(params: Asked): Promise<{ id: number; ended: Promise<Job> }>;
   /** Runs to the end and returns the report. Throws what the job failed with. */
-  report(params: Partial<FinetuneParams> & { datasetId: number }): Promise<FinetuneReport>;
+  report(params: Asked): Promise<FinetuneReport>;
+  forecast(params: Asked): Promise<FinetuneForecast>;
   close(): Promise<void>;
 };
 
@@ -77,20 +81,21 @@ export async function openLab({
   const { handlers, engine } = running;
   await handlers['settings.set']({ device: 'cpu', threads: 1, demoMade: true });
   const at = (...names: string[]) => path.join(dir, ...names);
+  const whole = (params: Asked): Parsed<'finetune.start'> => ({
+    model: { id: 'tiny-clip' },
+    method: 'fine-tune',
+    shots: 4,
+    seed: 0,
+    settings: SMALL,
+    templates: [],
+    classNames: {},
+    control: null,
+    keepLeaks: false,
+    threads: 1,
+    ...params,
+  });
   const start: TrainLab['start'] = async (params) => {
-    const { finetuneId, job } = await handlers['finetune.start']({
-      model: { id: 'tiny-clip' },
-      method: 'fine-tune',
-      shots: 4,
-      seed: 0,
-      settings: SMALL,
-      templates: [],
-      classNames: {},
-      control: null,
-      keepLeaks: false,
-      threads: 1,
-      ...params,
-    });
+    const { finetuneId, job } = await handlers['finetune.start'](whole(params));
     return { id: finetuneId, ended: engine.jobs.ended(job.id) };
   };
   return {
@@ -109,6 +114,7 @@ export async function openLab({
       if (job.status !== 'done') throw new Error(`${job.status}: ${job.error?.message}`);
       return (await handlers['finetune.get']({ id })).report!;
     },
+    forecast: async (params) => handlers['finetune.forecast'](whole(params)),
     async close() {
       await running.close();
       rmSync(dir, { recursive: true, force: true });
